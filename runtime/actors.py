@@ -1,0 +1,27 @@
+"""Who does a thing: written beside every change."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ActorKind(StrEnum):
+    """Where a command came from."""
+
+    PERSON = "person"
+    TOKEN = "token"
+    CLI = "cli"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """``name`` is an e-mail address, a token's name, an operating-system user or a system part."""
+
+    kind: ActorKind
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.name}"
+
+
+SYSTEM = Actor(ActorKind.SYSTEM, "pointsman")

@@ -1,0 +1,105 @@
+"""Settings, read once from the environment; every value has a working default."""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from runtime.errors import Invalid
+
+_DEFAULT_DATA: Final = ".data"
+_SCHEMES: Final = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What one process needs to know about its surroundings."""
+
+    data_dir: Path = field(default_factory=lambda: Path(_DEFAULT_DATA).resolve())
+    database_url: str = ""
+    """SQLAlchemy URL; empty in the constructor means SQLite in ``data_dir``."""
+    redis_url: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8000
+    stream_port: int = 8001
+    web_workers: int = 1
+    web_threads: int = 16
+    secure_cookies: bool = False
+    """True behind HTTPS: session cookies are then never sent in the clear."""
+
+    def __post_init__(self) -> None:
+        if not self.database_url:
+            object.__setattr__(self, "database_url", f"sqlite:///{self.data_dir / 'pointsman.db'}")
+
+    @property
+    def lake_dir(self) -> Path:
+        """Where the event tables live."""
+        return self.data_dir / "lake"
+
+    @property
+    def spill_dir(self) -> Path:
+        """Where an analysis that outgrows its memory writes; emptied freely."""
+        return Path(tempfile.gettempdir()) / "pointsman-spill"
+
+    @property
+    def base_url(self) -> str:
+        """The address people open."""
+        return f"http://{self.host}:{self.port}"
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
+        """Settings from ``POINTSMAN_*``, ``DATABASE_URL`` and ``REDIS_URL``. Invalid: names the variable."""
+        data_dir = Path(environ.get("POINTSMAN_DATA", _DEFAULT_DATA)).resolve()
+        return cls(
+            data_dir=data_dir,
+            database_url=_database_url(environ.get("DATABASE_URL", "")),
+            redis_url=_redis_url(environ.get("REDIS_URL", "")),
+            host=environ.get("POINTSMAN_HOST", "127.0.0.1"),
+            port=_number(environ, "POINTSMAN_PORT", 8000, most=65535),
+            stream_port=_number(environ, "POINTSMAN_STREAM_PORT", 8001, most=65535),
+            web_workers=_number(environ, "POINTSMAN_WEB_WORKERS", 1, most=64),
+            web_threads=_number(environ, "POINTSMAN_WEB_THREADS", 16, most=256),
+            secure_cookies=environ.get("POINTSMAN_SECURE_COOKIES", "") == "1",
+        )
+
+    def to_environment(self) -> dict[str, str]:
+        """The variables that make a child process see these same settings."""
+        values = {
+            "POINTSMAN_DATA": str(self.data_dir),
+            "DATABASE_URL": self.database_url,
+            "REDIS_URL": self.redis_url or "",
+            "POINTSMAN_HOST": self.host,
+            "POINTSMAN_PORT": str(self.port),
+            "POINTSMAN_STREAM_PORT": str(self.stream_port),
+            "POINTSMAN_WEB_WORKERS": str(self.web_workers),
+            "POINTSMAN_WEB_THREADS": str(self.web_threads),
+            "POINTSMAN_SECURE_COOKIES": "1" if self.secure_cookies else "0",
+        }
+        return values
+
+
+def _database_url(url: str) -> str:
+    if not url:
+        return ""
+    scheme, _, rest = url.partition("://")
+    base = scheme.partition("+")[0]
+    if base not in _SCHEMES:
+        raise Invalid("DATABASE_URL", f"starts with {scheme!r}; use sqlite:///… or postgresql://…")
+    return f"{_SCHEMES[base]}://{rest}"
+
+
+def _redis_url(url: str) -> str | None:
+    if not url:
+        return None
+    if urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
+        raise Invalid("REDIS_URL", "use redis://…, rediss://… or unix://…")
+    return url
+
+
+def _number(environ: Mapping[str, str], name: str, default: int, *, most: int) -> int:
+    text = environ.get(name, str(default))
+    if not text.isdecimal() or not 1 <= int(text) <= most:
+        raise Invalid(name, f"{text!r} is not a whole number from 1 to {most}")
+    return int(text)
