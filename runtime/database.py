@@ -51,11 +51,20 @@ class Database:
     def __init__(self, url: str) -> None:
         self.engine: Engine = _engine(url)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self._readers = sessionmaker(
+            self.engine.execution_options(read_only=True), expire_on_commit=False, autoflush=False
+        )
 
     @contextmanager
     def session(self) -> Iterator[Session]:
         """One transaction: committed on success, rolled back on any error."""
         with self._sessions.begin() as session:
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """One consistent read that takes no write lock and never commits anything."""
+        with self._readers() as session:
             yield session
 
     def close(self) -> None:

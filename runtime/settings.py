@@ -66,7 +66,7 @@ class Settings:
 
     def to_environment(self) -> dict[str, str]:
         """The variables that make a child process see these same settings."""
-        values = {
+        return {
             "POINTSMAN_DATA": str(self.data_dir),
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url or "",
@@ -77,7 +77,6 @@ class Settings:
             "POINTSMAN_WEB_THREADS": str(self.web_threads),
             "POINTSMAN_SECURE_COOKIES": "1" if self.secure_cookies else "0",
         }
-        return values
 
 
 def _database_url(url: str) -> str:
