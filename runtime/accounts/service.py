@@ -1,0 +1,162 @@
+"""Sign-in, sign-out, sign-in links and API tokens. Every function works in the caller's transaction."""
+
+import re
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from runtime import audit
+from runtime.accounts.tables import ApiTokenRow, PersonRow, SessionRow, SignInLinkRow
+from runtime.actors import Actor, ActorKind
+from runtime.errors import Invalid, NotFound, Unauthenticated
+from runtime.tokens import fingerprint, new_secret
+
+SESSION_LIFE: Final = timedelta(hours=12)
+LINK_LIFE: Final = timedelta(minutes=30)
+_EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s]{1,130}")
+_LEAST_PASSWORD: Final = 12
+
+
+def ensure_person(session: Session, actor: Actor, email: str, *, now: datetime) -> None:
+    """The person exists afterwards. Invalid: not an e-mail address."""
+    if not _EMAIL.fullmatch(email):
+        raise Invalid("email", f"{email!r} is not an e-mail address")
+    if _person(session, email) is None:
+        session.add(PersonRow(email=email, created_at=now))
+        session.flush()
+        audit.record(session, actor, "person.create", f"people/{email}", {})
+
+
+def set_password(session: Session, actor: Actor, email: str, password: str) -> None:
+    """Give the person a password; their other browsers are signed out. Invalid: shorter than 12."""
+    from argon2 import PasswordHasher
+
+    if len(password) < _LEAST_PASSWORD:
+        raise Invalid("password", f"needs at least {_LEAST_PASSWORD} characters")
+    person = _known_person(session, email)
+    person.password_hash = PasswordHasher().hash(password)
+    session.execute(delete(SessionRow).where(SessionRow.person_id == person.id))
+    audit.record(session, actor, "person.password", f"people/{email}", {})
+
+
+def sign_in(session: Session, email: str, password: str, *, now: datetime) -> str:
+    """A session token for the cookie. Unauthenticated: the same words whatever was wrong."""
+    from argon2 import PasswordHasher
+    from argon2.exceptions import InvalidHashError, VerificationError
+
+    hasher = PasswordHasher()
+    person = _person(session, email)
+    stored = person.password_hash if person is not None else None
+    try:
+        # An unknown address costs the same work, so that timing tells nothing about who exists.
+        hasher.verify(stored or hasher.hash("nobody's password"), password)
+    except (VerificationError, InvalidHashError):
+        stored = None
+    if person is None or stored is None:
+        raise Unauthenticated("that e-mail address and password do not go together")
+    return _open_session(session, person, now=now)
+
+
+def create_sign_in_link(session: Session, actor: Actor, email: str, *, now: datetime) -> str:
+    """A token for a link that signs this person in once, within 30 minutes."""
+    person = _known_person(session, email)
+    token = new_secret("psl")
+    session.add(SignInLinkRow(token_hash=fingerprint(token), person_id=person.id, expires_at=now + LINK_LIFE))
+    audit.record(session, actor, "person.link", f"people/{email}", {})
+    return token
+
+
+def use_sign_in_link(session: Session, token: str, *, now: datetime) -> str:
+    """A session token; the link is spent. Unauthenticated: unknown, spent or out of date."""
+    spent = session.execute(
+        update(SignInLinkRow)
+        .where(
+            SignInLinkRow.token_hash == fingerprint(token),
+            SignInLinkRow.used_at.is_(None),
+            SignInLinkRow.expires_at > now,
+        )
+        .values(used_at=now)
+        .returning(SignInLinkRow.person_id)
+    ).scalar_one_or_none()
+    if spent is None:
+        raise Unauthenticated("this sign-in link was used already or is too old; ask for a new one")
+    return _open_session(session, session.get_one(PersonRow, spent), now=now)
+
+
+def sign_out(session: Session, token: str) -> None:
+    """The session token is worth nothing afterwards."""
+    session.execute(delete(SessionRow).where(SessionRow.token_hash == fingerprint(token)))
+
+
+def actor_of_session(session: Session, token: str, *, now: datetime) -> Actor | None:
+    """Who holds this session token; None: nobody, or no longer."""
+    email = session.scalar(
+        select(PersonRow.email)
+        .join(SessionRow, SessionRow.person_id == PersonRow.id)
+        .where(SessionRow.token_hash == fingerprint(token), SessionRow.expires_at > now)
+    )
+    return None if email is None else Actor(ActorKind.PERSON, email)
+
+
+def create_api_token(session: Session, actor: Actor, name: str, *, now: datetime) -> str:
+    """A new admin API token, shown this once. Invalid: the name is empty, too long or taken."""
+    if not 1 <= len(name) <= 100:
+        raise Invalid("name", "needs 1 to 100 characters")
+    if session.scalar(select(ApiTokenRow.id).where(ApiTokenRow.name == name)) is not None:
+        raise Invalid("name", f"a token named {name!r} exists; choose another name")
+    token = new_secret("pst")
+    session.add(ApiTokenRow(name=name, token_hash=fingerprint(token), created_at=now))
+    audit.record(session, actor, "token.create", f"tokens/{name}", {})
+    return token
+
+
+def revoke_api_token(session: Session, actor: Actor, name: str, *, now: datetime) -> None:
+    """The token is worth nothing afterwards. NotFound: no live token of that name."""
+    changed = session.execute(
+        update(ApiTokenRow)
+        .where(ApiTokenRow.name == name, ApiTokenRow.revoked_at.is_(None))
+        .values(revoked_at=now)
+        .returning(ApiTokenRow.id)
+    ).scalar_one_or_none()
+    if changed is None:
+        raise NotFound("API token", name)
+    audit.record(session, actor, "token.revoke", f"tokens/{name}", {})
+
+
+def actor_of_token(session: Session, token: str) -> Actor | None:
+    """Whose API token this is; None: unknown or revoked."""
+    name = session.scalar(
+        select(ApiTokenRow.name).where(
+            ApiTokenRow.token_hash == fingerprint(token), ApiTokenRow.revoked_at.is_(None)
+        )
+    )
+    return None if name is None else Actor(ActorKind.TOKEN, name)
+
+
+def _open_session(session: Session, person: PersonRow, *, now: datetime) -> str:
+    token = new_secret("pss")
+    session.execute(delete(SessionRow).where(SessionRow.expires_at <= now))
+    session.add(
+        SessionRow(
+            token_hash=fingerprint(token),
+            person_id=person.id,
+            created_at=now,
+            expires_at=now + SESSION_LIFE,
+        )
+    )
+    actor = Actor(ActorKind.PERSON, person.email)
+    audit.record(session, actor, "person.sign_in", f"people/{person.email}", {})
+    return token
+
+
+def _person(session: Session, email: str) -> PersonRow | None:
+    return session.scalar(select(PersonRow).where(PersonRow.email == email))
+
+
+def _known_person(session: Session, email: str) -> PersonRow:
+    person = _person(session, email)
+    if person is None:
+        raise NotFound("person", email)
+    return person

@@ -1,0 +1,75 @@
+"""One table from errors to HTTP statuses, one JSON shape, and one page for people."""
+
+from typing import Any, Final
+
+from flask import Flask, Response, jsonify, redirect, render_template, request, url_for
+from werkzeug.exceptions import HTTPException
+
+from runtime.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    Locked,
+    NotFound,
+    PointsmanError,
+    Unauthenticated,
+)
+
+STATUS: Final[dict[type[PointsmanError], int]] = {
+    Invalid: 422,
+    NotFound: 404,
+    Conflict: 409,
+    Locked: 423,
+    Unauthenticated: 401,
+    Forbidden: 403,
+}
+_PROGRAM_PATHS: Final = ("/api/", "/v1/", "/metrics", "/healthz", "/readyz", "/openapi")
+
+
+def register(app: Flask) -> None:
+    """Answer every error of the tree, and every HTTP error, in the asker's language."""
+    app.register_error_handler(PointsmanError, answer)
+    app.register_error_handler(HTTPException, _http)
+
+
+def body(code: str, message: str, **details: Any) -> dict[str, Any]:
+    """The one JSON shape of an error."""
+    return {"error": {"code": code, "message": message, **details}}
+
+
+def status_of(error: PointsmanError) -> int:
+    """The HTTP status of an error, by its class or the nearest parent in the table."""
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+def for_program() -> bool:
+    """Whether the asker is a program: by path, or by asking for JSON."""
+    return request.path.startswith(_PROGRAM_PATHS)
+
+
+def answer(error: PointsmanError) -> tuple[Response | str, int] | Response:
+    """The answer to an error of our own tree."""
+    status = status_of(error)
+    if for_program():
+        return jsonify(body(error.code, str(error), **error.details())), status
+    if isinstance(error, Unauthenticated) and request.method == "GET":
+        return _to_sign_in()
+    return render_template("error.html", status=status, message=str(error), error=error), status
+
+
+def _to_sign_in() -> Response:
+    target = redirect(url_for("accounts.sign_in", next=request.full_path.rstrip("?")))
+    assert isinstance(target, Response)  # noqa: S101  (werkzeug types it wider than Flask answers)
+    return target
+
+
+def _http(error: HTTPException) -> tuple[Response | str, int] | HTTPException:
+    if error.response is not None or error.code is None or error.code < 400:
+        return error
+    if for_program():
+        code = error.name.lower().replace(" ", "_")
+        return jsonify(body(code, error.description or error.name)), error.code
+    return (
+        render_template("error.html", status=error.code, message=error.description, error=error),
+        error.code,
+    )
