@@ -1,0 +1,66 @@
+"""From the inbox to the lake, exactly once whatever dies when.
+
+1. One transaction binds waiting batches to a numbered drain.
+2. Each event table gets the drain's rows in one commit that remembers the number; a table that has
+   it already is skipped.
+3. One transaction finishes the drain and forgets the bodies.
+
+A worker that dies between any two steps leaves an unfinished drain, which the next worker repeats with
+the same batches under the same number.
+"""
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Final
+
+from experiments.events import storage
+from experiments.events.batch import accepted, unpack
+from experiments.events.lake import Lake
+from runtime.database import Database
+
+MOST_BATCHES: Final = 200
+
+EnvironmentName = Callable[[int], str]
+"""From an environment's row id to ``project/environment``, as the event tables spell it."""
+
+
+def drain_once(database: Database, lake: Lake, name_of: EnvironmentName, *, now: datetime) -> int:
+    """Bring one drain's worth of batches into the lake; the number of events, 0 when nothing waited."""
+    with database.session() as session:
+        drain = storage.unfinished_drain(session) or storage.open_drain(
+            session, uuid.uuid4().hex, most_batches=MOST_BATCHES, now=now
+        )
+    if drain is None:
+        return 0
+    with database.reading() as session:
+        batches = storage.batches_of(session, drain)
+    _write(lake, drain, batches, name_of)
+    with database.session() as session:
+        storage.note_instances(session, batches)
+        storage.finish_drain(session, drain, now=now)
+    return drain.events
+
+
+def _write(
+    lake: Lake, drain: storage.Drain, batches: tuple[storage.StoredBatch, ...], name_of: EnvironmentName
+) -> None:
+    from experiments.events.columns import to_tables
+
+    for table, rows in to_tables(_rows(batches, name_of)).items():
+        if not lake.has(table, drain.writer, drain.number):
+            lake.append(table, rows, drain.writer, drain.number)
+    # The bodies are about to be forgotten: what was written must survive a power cut first.
+    os.sync()
+
+
+def _rows(
+    batches: tuple[storage.StoredBatch, ...], name_of: EnvironmentName
+) -> Iterator[tuple[str, str, dict[str, object]]]:
+    names = {batch.environment_id: name_of(batch.environment_id) for batch in batches}
+    for batch in batches:
+        if batch.body is None:  # finished by another worker between our two transactions
+            continue
+        for event in accepted(unpack(batch.body, batch.encoding), batch.rejected):
+            yield names[batch.environment_id], batch.batch, event

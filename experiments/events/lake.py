@@ -1,0 +1,76 @@
+"""The event tables: Delta Lake, appended exactly once, read as parquet files by any engine.
+
+The lake is a folder with one table for exposures, outcomes and predictions, partitioned by the UTC day
+of the event. Writers name themselves and number their writes; the table remembers the last number of
+each writer in the same commit as the rows, so a write that is repeated after a crash is recognised.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from deltalake import DeltaTable
+
+TABLES: Final = ("exposures", "outcomes", "predictions")
+_COMPACT_OVER_FILES: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Lake:
+    """The event tables under one folder."""
+
+    folder: Path
+
+    def files(self, table: str) -> list[str]:
+        """The parquet files of the table as it stands now; empty before the first event."""
+        opened = self._open(table)
+        return [] if opened is None else sorted(opened.file_uris())
+
+    def version(self, table: str) -> int | None:
+        """The table's version (it grows with every commit); None before the first event."""
+        opened = self._open(table)
+        return None if opened is None else int(opened.version())
+
+    def has(self, table: str, writer: str, number: int) -> bool:
+        """Whether this writer's write of this number is in the table already."""
+        opened = self._open(table)
+        last = None if opened is None else opened.transaction_version(writer)
+        return last is not None and last >= number
+
+    def append(self, table: str, rows: "pa.Table", writer: str, number: int) -> None:
+        """Add the rows in one commit that also remembers ``writer`` and ``number``.
+
+        CommitFailedError: another process committed as the same writer meanwhile; ask `has` again.
+        """
+        from deltalake import CommitProperties, Transaction, write_deltalake
+
+        write_deltalake(
+            self._path(table),
+            rows,
+            mode="append",
+            partition_by=["day"],
+            commit_properties=CommitProperties(
+                app_transactions=[Transaction(writer, number)], max_commit_retries=3
+            ),
+        )
+
+    def compact(self, table: str) -> int:
+        """Merge small files into large ones when there are many; how many were merged."""
+        opened = self._open(table)
+        if opened is None or len(opened.file_uris()) <= _COMPACT_OVER_FILES:
+            return 0
+        merged = opened.optimize.compact()
+        return int(merged["numFilesRemoved"])
+
+    def _path(self, table: str) -> str:
+        if table not in TABLES:
+            raise ValueError(f"no event table {table!r}; there are {', '.join(TABLES)}")
+        return str(self.folder / table)
+
+    def _open(self, table: str) -> "DeltaTable | None":
+        from deltalake import DeltaTable
+
+        path = self._path(table)
+        return DeltaTable(path) if DeltaTable.is_deltatable(path) else None

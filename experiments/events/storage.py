@@ -1,0 +1,221 @@
+"""The inbox: batches acknowledged but not yet in the lake, and the drains that take them there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ForeignKey,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from runtime.database import Base, UtcDateTime
+
+
+class InboxRow(Base):
+    """One batch. The row stays (it makes a resend count once); the body goes with the drain."""
+
+    __tablename__ = "inbox"
+    __table_args__ = (UniqueConstraint("environment_id", "batch"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    environment_id: Mapped[int] = mapped_column(ForeignKey("environments.id"))
+    batch: Mapped[str] = mapped_column(String(32))
+    digest: Mapped[str] = mapped_column(String(64))
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    events: Mapped[int]
+    rejected: Mapped[dict[str, str]] = mapped_column(JSON)
+    encoding: Mapped[str] = mapped_column(String(8))
+    body: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+    sdk: Mapped[str | None] = mapped_column(String(64))
+    instance: Mapped[str | None] = mapped_column(String(32))
+    dropped: Mapped[dict[str, int]] = mapped_column(JSON)
+    drain: Mapped[int | None] = mapped_column(BigInteger, index=True)
+
+
+class DrainRow(Base):
+    """One journey of a fixed set of batches into the lake; an unfinished one is done again."""
+
+    __tablename__ = "drains"
+
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    writer: Mapped[str] = mapped_column(String(32))
+    opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    batches: Mapped[int]
+    events: Mapped[int]
+
+
+class SdkInstanceRow(Base):
+    """One SDK process as its latest batch described it: what it runs and what it lost."""
+
+    __tablename__ = "sdk_instances"
+    __table_args__ = (UniqueConstraint("environment_id", "instance"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    environment_id: Mapped[int] = mapped_column(ForeignKey("environments.id"))
+    instance: Mapped[str] = mapped_column(String(32))
+    sdk: Mapped[str | None] = mapped_column(String(64))
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    dropped: Mapped[dict[str, int]] = mapped_column(JSON)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredBatch:
+    """A batch as the inbox keeps it."""
+
+    row_id: int
+    environment_id: int
+    batch: str
+    digest: str
+    received_at: datetime
+    events: int
+    rejected: dict[int, str]
+    encoding: str
+    body: bytes | None
+    sdk: str | None
+    instance: str | None
+    dropped: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drain:
+    """``writer`` names this database in the lake; ``number`` grows by one with each drain."""
+
+    number: int
+    writer: str
+    events: int
+
+
+def find(session: Session, environment_id: int, batch: str) -> StoredBatch | None:
+    """The stored batch of that id, without its body."""
+    row = session.scalar(
+        select(InboxRow).where(InboxRow.environment_id == environment_id, InboxRow.batch == batch)
+    )
+    return None if row is None else _stored(row, body=None)
+
+
+def add(session: Session, values: dict[str, Any]) -> None:
+    """One row, sent to the database at once. IntegrityError: another request stored this batch first."""
+    session.add(InboxRow(**values))
+    session.flush()
+
+
+def unfinished_drain(session: Session) -> Drain | None:
+    """The oldest drain that was opened and not finished: a worker stopped in the middle."""
+    row = session.scalar(select(DrainRow).where(DrainRow.finished_at.is_(None)).order_by(DrainRow.number))
+    return None if row is None else Drain(number=row.number, writer=row.writer, events=row.events)
+
+
+def open_drain(session: Session, writer: str, *, most_batches: int, now: datetime) -> Drain | None:
+    """Bind the oldest waiting batches to a new drain; None: nothing waits."""
+    waiting = session.execute(
+        select(InboxRow.id, InboxRow.events)
+        .where(InboxRow.drain.is_(None))
+        .order_by(InboxRow.id)
+        .limit(most_batches)
+    ).all()
+    if not waiting:
+        return None
+    latest = session.execute(
+        select(DrainRow.number, DrainRow.writer).order_by(DrainRow.number.desc())
+    ).first()
+    number, writer = (1, writer) if latest is None else (latest.number + 1, latest.writer)
+    events = sum(row.events for row in waiting)
+    session.add(DrainRow(number=number, writer=writer, opened_at=now, batches=len(waiting), events=events))
+    session.execute(update(InboxRow).where(InboxRow.id.in_([row.id for row in waiting])).values(drain=number))
+    return Drain(number=number, writer=writer, events=events)
+
+
+def batches_of(session: Session, drain: Drain) -> tuple[StoredBatch, ...]:
+    """The drain's batches with their bodies, in the order of their arrival."""
+    rows = session.execute(
+        select(InboxRow, InboxRow.body).where(InboxRow.drain == drain.number).order_by(InboxRow.id)
+    )
+    return tuple(_stored(row, body=body) for row, body in rows)
+
+
+def finish_drain(session: Session, drain: Drain, *, now: datetime) -> None:
+    """The drain is in the lake: forget the bodies, keep the ids."""
+    session.execute(update(InboxRow).where(InboxRow.drain == drain.number).values(body=None))
+    session.execute(
+        update(DrainRow)
+        .where(DrainRow.number == drain.number, DrainRow.finished_at.is_(None))
+        .values(finished_at=now)
+    )
+
+
+def note_instances(session: Session, batches: Sequence[StoredBatch]) -> None:
+    """Remember what each SDK process said of itself; counters only grow, so the largest is the latest."""
+    for batch in batches:
+        if batch.instance is None:
+            continue
+        row = session.scalar(
+            select(SdkInstanceRow).where(
+                SdkInstanceRow.environment_id == batch.environment_id,
+                SdkInstanceRow.instance == batch.instance,
+            )
+        )
+        if row is None:
+            row = SdkInstanceRow(
+                environment_id=batch.environment_id,
+                instance=batch.instance,
+                seen_at=batch.received_at,
+                dropped={},
+            )
+            session.add(row)
+            session.flush()
+        row.sdk = batch.sdk
+        row.seen_at = max(row.seen_at, batch.received_at)
+        names = row.dropped.keys() | batch.dropped.keys()
+        row.dropped = {name: max(row.dropped.get(name, 0), batch.dropped.get(name, 0)) for name in names}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """What waits between the acknowledgement and the lake."""
+
+    batches: int
+    events: int
+    oldest: datetime | None
+
+
+def backlog(session: Session) -> Backlog:
+    """Batches not yet in the lake, those of an unfinished drain included."""
+    waiting = InboxRow.drain.is_(None) | InboxRow.drain.in_(
+        select(DrainRow.number).where(DrainRow.finished_at.is_(None))
+    )
+    row = session.execute(
+        select(
+            func.count(InboxRow.id),
+            func.coalesce(func.sum(InboxRow.events), 0),
+            func.min(InboxRow.received_at),
+        ).where(waiting)
+    ).one()
+    return Backlog(batches=row[0], events=row[1], oldest=row[2])
+
+
+def _stored(row: InboxRow, *, body: bytes | None) -> StoredBatch:
+    return StoredBatch(
+        row_id=row.id,
+        environment_id=row.environment_id,
+        batch=row.batch,
+        digest=row.digest,
+        received_at=row.received_at,
+        events=row.events,
+        rejected={int(index): reason for index, reason in row.rejected.items()},
+        encoding=row.encoding,
+        body=body,
+        sdk=row.sdk,
+        instance=row.instance,
+        dropped=row.dropped,
+    )
