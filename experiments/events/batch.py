@@ -130,15 +130,21 @@ def _problem(event: Exposure | Outcome | Prediction, received_us: int) -> str | 
         return f"at_us: is {ahead_us // 1_000_000} s ahead of the server's clock; check this machine's clock"
     if -ahead_us > MOST_LATE_US:
         return f"at_us: is over {MOST_LATE_US // 86_400_000_000} days old (microseconds since 1970, UTC?)"
-    if isinstance(event, Exposure) and event.context and _long(event.context):
-        return f"context: is over {LONGEST_JSON} bytes of JSON; send fewer attributes"
-    if isinstance(event, Prediction) and event.output is not None and _long(event.output):
-        return f"output: is over {LONGEST_JSON} bytes of JSON; send a summary"
+    if isinstance(event, Exposure) and event.context:
+        return _json_problem("context", event.context)
+    if isinstance(event, Prediction) and event.output is not None:
+        return _json_problem("output", event.output)
     return None
 
 
-def _long(value: Any) -> bool:
-    return len(json.dumps(value, ensure_ascii=False)) > LONGEST_JSON
+def _json_problem(field: str, value: Any) -> str | None:
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        return f"{field}: holds a number too large for JSON readers; send finite numbers"
+    if len(text) > LONGEST_JSON:
+        return f"{field}: is over {LONGEST_JSON} characters of JSON; send less"
+    return None
 
 
 def _path(error: ErrorDetails, *, tagged: bool = False) -> str:

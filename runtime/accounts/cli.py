@@ -1,0 +1,75 @@
+"""Accounts from the command line, working straight on the database."""
+
+import getpass
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import click
+from sqlalchemy.orm import Session
+
+from runtime.accounts import service
+from runtime.actors import Actor, ActorKind
+from runtime.database import Database
+from runtime.errors import PointsmanError
+from runtime.settings import Settings
+
+
+@contextmanager
+def command_session() -> Iterator[tuple[Session, Actor]]:
+    """A transaction and who runs it; our own errors end the command with one clear line."""
+    try:
+        database = Database(Settings.from_environment(os.environ).database_url)
+        try:
+            with database.session() as session:
+                yield session, Actor(ActorKind.CLI, getpass.getuser())
+        finally:
+            database.close()
+    except PointsmanError as error:
+        raise click.ClickException(str(error)) from None
+
+
+@click.command()
+@click.argument("email")
+def sign_in_link(email: str) -> None:
+    """Print a link that signs EMAIL in, once, within 30 minutes; the person is created if new."""
+    now = datetime.now(UTC)
+    with command_session() as (session, actor):
+        service.ensure_person(session, actor, email, now=now)
+        token = service.create_sign_in_link(session, actor, email, now=now)
+    click.echo(f"{Settings.from_environment(os.environ).base_url}/sign-in/{token}")
+
+
+@click.command()
+@click.argument("email")
+@click.password_option()
+def password(email: str, password: str) -> None:
+    """Set the password of EMAIL, who is created if new; signs their browsers out."""
+    with command_session() as (session, actor):
+        service.ensure_person(session, actor, email, now=datetime.now(UTC))
+        service.set_password(session, actor, email, password)
+    click.echo(f"{email} can sign in with the new password.")
+
+
+@click.group()
+def token() -> None:
+    """Tokens for the admin API."""
+
+
+@token.command("create")
+@click.argument("name")
+def create_token(name: str) -> None:
+    """Create a token called NAME and print it, this once."""
+    with command_session() as (session, actor):
+        secret = service.create_api_token(session, actor, name, now=datetime.now(UTC))
+    click.echo(secret)
+
+
+@token.command("revoke")
+@click.argument("name")
+def revoke_token(name: str) -> None:
+    """Make the token called NAME worthless."""
+    with command_session() as (session, actor):
+        service.revoke_api_token(session, actor, name, now=datetime.now(UTC))
+    click.echo(f"The token {name} is revoked.")
