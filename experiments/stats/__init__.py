@@ -1,0 +1,1 @@
+"""Statistics over sufficient statistics. Pure: no I/O, no clock, no randomness; scipy only where used."""
