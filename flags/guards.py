@@ -1,0 +1,64 @@
+"""Who may object to a change: houses above flags implement `Guard`, app.py hands them to the commands."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol, TypeAlias
+
+from sqlalchemy.orm import Session
+
+from flags.model import FlagAt
+from pointsman.core.model import Flag
+from runtime.actors import Actor
+
+
+class Action(StrEnum):
+    """Every command that changes something, as the audit log names it."""
+
+    CREATE_PROJECT = "project.create"
+    CREATE_ENVIRONMENT = "environment.create"
+    CREATE_FLAG = "flag.create"
+    EDIT_FLAG = "flag.edit"
+    TOGGLE_FLAG = "flag.toggle"
+    TARGET_FLAG = "flag.target"
+    ARCHIVE_FLAG = "flag.archive"
+    RESTORE_FLAG = "flag.restore"
+    CREATE_KEY = "key.create"
+    REVOKE_KEY = "key.revoke"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What is about to happen to one flag in one environment.
+
+    ``before`` and ``after`` are the flag as the ruleset serves it; None: not served (not created yet,
+    archived). ``action`` is never one of a project, an environment or a key.
+    """
+
+    action: Action
+    at: FlagAt
+    before: Flag | None
+    after: Flag | None
+
+
+class Guard(Protocol):
+    """An opinion on changes of flags.
+
+    Called inside the transaction, after validation and before anything is written, once for each
+    environment touched. It reads through ``session`` and writes nothing.
+    """
+
+    def check(self, session: Session, change: Change) -> None:
+        """Return to let it pass. runtime.errors.Locked: it may not happen now; says why."""
+        ...
+
+
+Guards: TypeAlias = tuple[Guard, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who changes something, why, and who may object."""
+
+    actor: Actor
+    reason: str = ""
+    guards: Guards = ()

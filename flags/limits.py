@@ -1,0 +1,24 @@
+"""How much of everything: limits that keep a ruleset small enough for every SDK."""
+
+from typing import Final
+
+KEY_PATTERN: Final = r"[a-z0-9][a-z0-9._-]{0,63}"
+
+NAME_CHARACTERS: Final = 200
+DESCRIPTION_CHARACTERS: Final = 5_000
+REASON_CHARACTERS: Final = 1_000
+
+FLAGS_PER_PROJECT: Final = 10_000
+ENVIRONMENTS_PER_PROJECT: Final = 50
+VARIANTS_PER_FLAG: Final = 20
+RULES_PER_FLAG: Final = 100
+CONDITIONS_PER_RULE: Final = 20
+VALUES_PER_CONDITION: Final = 1_000
+ATTRIBUTE_CHARACTERS: Final = 200
+VALUE_CHARACTERS: Final = 1_000
+
+PAYLOAD_BYTES: Final = 64 * 1024
+JSON_DEPTH: Final = 32
+
+# Whole numbers up to here survive every JSON reader (a double holds them exactly); above, ids get corrupted.
+MOST_EXACT_INTEGER: Final = 2**53

@@ -1,0 +1,140 @@
+"""Whether a flag may be published (law 10). Pure: every problem is found, then raised as one `InvalidFlag`."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from flags import limits
+from flags.conditions import check_condition
+from flags.model import Targeting
+from flags.payloads import Problem, check_payload, text_problem
+from pointsman.core.bucketing import BUCKETS
+from pointsman.core.codec import CodecError, decode, encode
+from pointsman.core.model import Flag, Kind, Ruleset
+from runtime.errors import Invalid
+
+_KEY: Final = re.compile(limits.KEY_PATTERN)
+_KEY_RULE: Final = "use 1 to 64 of a-z, 0-9, '.', '_', '-', beginning with a letter or digit"
+
+
+class InvalidFlag(Invalid):
+    """One or more problems; ``field`` and ``problem`` are the first one's."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__(*problems[0])
+        self.problems = problems
+
+    def details(self) -> dict[str, Any]:
+        return {
+            "field": self.field,
+            "problems": [{"field": each.field, "message": each.problem} for each in self.problems],
+        }
+
+
+def refuse(problems: Iterable[Problem]) -> None:
+    """InvalidFlag if there is any problem."""
+    found = tuple(problems)
+    if found:
+        raise InvalidFlag(found)
+
+
+def check_key(field: str, key: str) -> Iterator[Problem]:
+    """A key is what programs and addresses use: short, lower-case, without surprises."""
+    if not _KEY.fullmatch(key):
+        yield Problem(field, f"{key[:80]!r} is not a key: {_KEY_RULE}")
+
+
+def check_text(field: str, text: str, *, most: int, lines: bool = False) -> Iterator[Problem]:
+    """Text for people: not too long, writable, on one line unless ``lines``."""
+    if len(text) > most:
+        yield Problem(field, f"has {len(text)} characters; at most {most} are allowed")
+    problem = text_problem(text)
+    if problem:
+        yield Problem(field, problem)
+    elif not lines and any(ord(sign) < 32 or ord(sign) == 127 for sign in text):
+        yield Problem(field, "holds a control character or a line break; use one line of plain text")
+
+
+def check_named(*, key: str | None = None, name: str = "", description: str = "") -> Iterator[Problem]:
+    """The fields that projects, environments and flags share."""
+    if key is not None:
+        yield from check_key("key", key)
+    yield from check_text("name", name, most=limits.NAME_CHARACTERS)
+    yield from check_text("description", description, most=limits.DESCRIPTION_CHARACTERS, lines=True)
+
+
+def check_reason(reason: str) -> Iterator[Problem]:
+    """The words beside a change."""
+    yield from check_text("reason", reason, most=limits.REASON_CHARACTERS, lines=True)
+
+
+def check_variants(kind: Kind, variants: Mapping[str, object]) -> Iterator[Problem]:
+    """The variants of a flag: how many, their names, and each payload by the flag's kind."""
+    if not 1 <= len(variants) <= limits.VARIANTS_PER_FLAG:
+        yield Problem("variants", f"a flag needs 1 to {limits.VARIANTS_PER_FLAG} variants, not {len(variants)}")
+        return
+    for name, payload in variants.items():
+        if _KEY.fullmatch(name):
+            yield from check_payload(kind, payload, f"variants.{name}")
+        else:
+            yield Problem("variants", f"{name[:80]!r} is not a variant's name: {_KEY_RULE}")
+
+
+def check_targeting(targeting: Targeting, variants: Mapping[str, object]) -> Iterator[Problem]:
+    """Rules, weights and references, before the weights become ranges."""
+    yield from _reference("default", targeting.default, variants)
+    yield from _reference("off", targeting.off, variants)
+    if len(targeting.rules) > limits.RULES_PER_FLAG:
+        yield Problem("rules", f"{len(targeting.rules)} rules; at most {limits.RULES_PER_FLAG} are allowed")
+        return
+    seen: set[str] = set()
+    for index, rule in enumerate(targeting.rules):
+        field = f"rules.{index}"
+        if rule.id:
+            yield from check_key(f"{field}.id", rule.id)
+            if rule.id in seen:
+                yield Problem(f"{field}.id", f"{rule.id!r} is another rule's id; leave it empty for a new rule")
+        seen.add(rule.id)
+        if len(rule.conditions) > limits.CONDITIONS_PER_RULE:
+            yield Problem(f"{field}.conditions", f"at most {limits.CONDITIONS_PER_RULE} conditions are allowed")
+        for number, condition in enumerate(rule.conditions[: limits.CONDITIONS_PER_RULE]):
+            yield from check_condition(condition, f"{field}.conditions.{number}")
+        yield from _check_weights(rule.weights, variants, f"{field}.weights")
+
+
+def check_served(flag: Flag) -> Iterator[Problem]:
+    """What a stored flag refers to exists, and an SDK can read it back as it was meant."""
+    variants = flag.variants
+    yield from _reference("default", flag.default, variants)
+    yield from _reference("off", flag.off, variants)
+    for rule in flag.rules:
+        for variant in sorted({part.variant for part in rule.split}):
+            yield from _reference(f"rules.{rule.id}", variant, variants)
+    yield from _check_readable(flag)
+
+
+def _check_readable(flag: Flag) -> Iterator[Problem]:
+    ruleset = Ruleset(project="p", environment="e", revision=1, flags={flag.key: flag})
+    try:
+        same = decode(encode(ruleset)) == ruleset
+    except CodecError as error:
+        yield Problem(str(error.field), str(error.problem))
+        return
+    if not same:
+        yield Problem("flag", "would reach an SDK changed; simplify its payloads")
+
+
+def _check_weights(weights: Mapping[str, int], variants: Mapping[str, object], field: str) -> Iterator[Problem]:
+    for name, weight in weights.items():
+        yield from _reference(f"{field}.{name}"[:200], name, variants)
+        if not 0 <= weight <= BUCKETS:
+            yield Problem(f"{field}.{name}"[:200], f"must be from 0 to {BUCKETS} buckets")
+    total = sum(weights.values())
+    if total != BUCKETS:
+        yield Problem(field, f"weights must sum to {BUCKETS} buckets (100 %), not {total}")
+
+
+def _reference(field: str, variant: str, variants: Mapping[str, object]) -> Iterator[Problem]:
+    if variant not in variants:
+        known = ", ".join(variants)
+        yield Problem(field, f"there is no variant {variant[:80]!r}; use one of {known}")
