@@ -5,10 +5,18 @@ from itertools import pairwise
 
 from pointsman.core.bucketing import BUCKETS
 from pointsman.core.model import Range, Split
+from pointsman.errors import SplitError
 
-
-class SplitError(ValueError):
-    """A split or its weights do not cover the buckets exactly; the message names what is off."""
+__all__ = [
+    "SplitError",
+    "check_split",
+    "even_weights",
+    "moved",
+    "owner",
+    "reweight",
+    "split_of",
+    "weights_of",
+]
 
 
 def even_weights(variants: list[str]) -> dict[str, int]:
@@ -67,11 +75,7 @@ def reweight(split: Split, weights: Mapping[str, int]) -> Split:
 def moved(before: Split, after: Split) -> int:
     """Buckets that change hands between two splits."""
     edges = sorted({edge for split in (before, after) for part in split for edge in part[:2]})
-    return sum(
-        end - start
-        for start, end in pairwise(edges)
-        if owner(before, start) != owner(after, start)
-    )
+    return sum(end - start for start, end in pairwise(edges) if owner(before, start) != owner(after, start))
 
 
 def owner(split: Split, bucket: int) -> str:
