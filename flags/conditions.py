@@ -1,4 +1,4 @@
-"""Whether a condition can be evaluated: the attribute's name, and values of the type its operator compares."""
+"""Whether a condition can be evaluated: its attribute's name, and values its operator can compare."""
 
 import math
 from collections.abc import Iterator

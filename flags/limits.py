@@ -1,8 +1,10 @@
 """How much of everything: limits that keep a ruleset small enough for every SDK."""
 
+import re
 from typing import Final
 
 KEY_PATTERN: Final = r"[a-z0-9][a-z0-9._-]{0,63}"
+_KEY: Final = re.compile(KEY_PATTERN)
 
 NAME_CHARACTERS: Final = 200
 DESCRIPTION_CHARACTERS: Final = 5_000
@@ -22,3 +24,11 @@ JSON_DEPTH: Final = 32
 
 # Whole numbers up to here survive every JSON reader (a double holds them exactly); above, ids get corrupted.
 MOST_EXACT_INTEGER: Final = 2**53
+
+# The widest row number both databases take.
+MOST_ROWS: Final = 2**31 - 1
+
+
+def is_key(text: str) -> bool:
+    """Whether anything could be called this; other text need not be looked up (nor could NUL be)."""
+    return _KEY.fullmatch(text) is not None

@@ -66,7 +66,10 @@ class FlagView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlagState:
-    """How a flag serves in one environment. ``version`` counts every change of what it serves there."""
+    """How a flag serves in one environment. ``version`` counts every change of what it serves there.
+
+    ``next_rule`` numbers the next new rule, so that a removed rule's id never comes back.
+    """
 
     flag_id: int
     environment_id: int
@@ -75,6 +78,7 @@ class FlagState:
     off: str
     default: str
     rules: tuple[Rule, ...]
+    next_rule: int
     version: int
 
 
@@ -172,7 +176,7 @@ class Revision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewFlag:
-    """A flag to be. It starts switched off everywhere; ``off`` and ``default`` mean the first variant if empty."""
+    """A flag to be, switched off everywhere. Empty ``off`` or ``default``: the first variant."""
 
     key: str
     kind: Kind

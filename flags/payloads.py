@@ -4,10 +4,10 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from flags import limits
-from pointsman.core.model import Json, Kind
+from pointsman.core.model import Kind
 
 
 class Problem(NamedTuple):
@@ -49,23 +49,25 @@ def check_payload(kind: Kind, payload: object, field: str) -> Iterator[Problem]:
 
 def check_json(value: object, field: str, depth: int = 1) -> Iterator[Problem]:
     """Problems of a value as JSON that every language reads alike. ``depth`` counts the levels above."""
-    match value:
-        case None | bool():
-            return
-        case str():
-            yield from _text_problems(value, field)
-        case int() | float():
-            yield from _number_problems(value, field)
-        case list() | dict() if depth > limits.JSON_DEPTH:
-            yield Problem(field, f"is nested deeper than {limits.JSON_DEPTH} levels")
-        case list():
-            for index, item in enumerate(value):
-                yield from check_json(item, f"{field}.{index}", depth + 1)
-        case dict():
-            for name, item in value.items():
-                yield from _member_problems(name, item, field, depth)
-        case _:
-            yield Problem(field, f"is a {type(value).__name__}, which is no JSON value")
+    if isinstance(value, list | dict):
+        yield from _nested_problems(value, field, depth)
+    elif isinstance(value, str):
+        yield from _text_problems(value, field)
+    elif isinstance(value, int | float):
+        yield from _number_problems(value, field)
+    elif value is not None:
+        yield Problem(field, f"is a {type(value).__name__}, which is no JSON value")
+
+
+def _nested_problems(value: list[Any] | dict[Any, Any], field: str, depth: int) -> Iterator[Problem]:
+    if depth > limits.JSON_DEPTH:
+        yield Problem(field, f"is nested deeper than {limits.JSON_DEPTH} levels")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from check_json(item, f"{field}.{index}", depth + 1)
+    else:
+        for name, item in value.items():
+            yield from _member_problems(name, item, field, depth)
 
 
 def _member_problems(name: object, item: object, field: str, depth: int) -> Iterator[Problem]:
@@ -87,7 +89,7 @@ def _text_problems(text: str, field: str) -> Iterator[Problem]:
 def _number_problems(number: float, field: str) -> Iterator[Problem]:
     if isinstance(number, int):
         if abs(number) > limits.MOST_EXACT_INTEGER:
-            yield Problem(field, "is a whole number beyond 2^53, which many readers corrupt; write it as text")
+            yield Problem(field, "is a whole number beyond 2^53, which readers corrupt; use text")
     elif not math.isfinite(number):
         yield Problem(field, "must be a finite number")
 
@@ -140,7 +142,7 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-_BY_KIND: Final[dict[Kind, Callable[[Json, str], Iterator[Problem]]]] = {
+_BY_KIND: Final[dict[Kind, Callable[[object, str], Iterator[Problem]]]] = {
     Kind.BOOLEAN: _boolean,
     Kind.STRING: _string,
     Kind.NUMBER: _number,

@@ -10,7 +10,9 @@ from runtime.errors import Invalid
 _BUCKETS_PER_PERCENT: Final = BUCKETS // 100
 
 
-def buckets_of_percent(percent: Mapping[str, Decimal | float | str], field: str = "percent") -> dict[str, int]:
+def buckets_of_percent(
+    percent: Mapping[str, Decimal | float | str], field: str = "percent"
+) -> dict[str, int]:
     """Weights in buckets: ``{"v1": "99.5", "v2": 0.5}`` → ``{"v1": 99500, "v2": 500}``.
 
     A float is taken as it prints (0.1 is a tenth). Invalid: not a number, negative, more than three

@@ -1,0 +1,32 @@
+"""What the flags house counts, for Prometheus."""
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+
+COMMANDS: Final = Counter("pointsman_flag_commands", "Commands committed by the flag service", ["command"])
+RULESETS_SERVED: Final = Counter(
+    "pointsman_rulesets_served", "Answers to ruleset requests, by HTTP status", ["status"]
+)
+COMPILE_SECONDS: Final = Histogram(
+    "pointsman_ruleset_compile_seconds",
+    "Time to compile a ruleset from SQL",
+    buckets=(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.0, 5.0),
+)
+CACHE: Final = Counter(
+    "pointsman_ruleset_cache", "Look-ups in ruleset caches, by tier and result", ["tier", "result"]
+)
+STREAMS_OPEN: Final = Gauge("pointsman_streams_open", "SDKs connected to the stream now")
+NOTICES: Final = Counter("pointsman_stream_notices", "Revision notices sent to SDKs")
+WATCH_ERRORS: Final = Counter("pointsman_stream_watch_errors", "Looks at the revisions that failed")
+
+
+def count_command(session: Session, command: str) -> None:
+    """Count the command once the caller's transaction has committed, and only then."""
+
+    def committed(_session: Session) -> None:
+        COMMANDS.labels(command).inc()
+
+    event.listen(session, "after_commit", committed, once=True)

@@ -1,0 +1,148 @@
+"""Reads, as views. Nothing here writes, so any of them may run in a reading session."""
+
+from typing import Final
+
+from sqlalchemy.orm import Session
+
+from flags.limits import MOST_ROWS, NAME_CHARACTERS
+from flags.model import (
+    EnvironmentView,
+    FlagAt,
+    FlagDetail,
+    FlagState,
+    FlagView,
+    Page,
+    ProjectView,
+    Revision,
+    SdkAccess,
+    SdkKeyView,
+)
+from flags.storage import flags, keys, places, revisions, states
+from flags.validation import check_text, refuse
+from runtime.errors import NotFound, Unauthenticated
+from runtime.tokens import fingerprint
+
+MOST_AT_ONCE: Final = 1_000
+
+
+def list_projects(session: Session) -> tuple[ProjectView, ...]:
+    """Every project, by key."""
+    return places.projects(session)
+
+
+def get_project(session: Session, key: str) -> ProjectView:
+    """One project. NotFound."""
+    project = places.project(session, key)
+    if project is None:
+        raise NotFound("project", key)
+    return project
+
+
+def list_environments(session: Session, project: str) -> tuple[EnvironmentView, ...]:
+    """A project's environments, in the order they were made. NotFound (the project)."""
+    get_project(session, project)
+    return places.environments(session, project)
+
+
+def get_environment(session: Session, project: str, environment: str) -> EnvironmentView:
+    """One environment. NotFound."""
+    found = places.environment(session, project, environment)
+    if found is None:
+        get_project(session, project)
+        raise NotFound("environment", f"{project}/{environment}")
+    return found
+
+
+def list_flags(
+    session: Session,
+    project: str,
+    *,
+    search: str = "",
+    archived: bool = False,
+    limit: int = 100,
+    offset: int = 0,
+) -> Page[FlagDetail]:
+    """Flags by key, with their states; ``search`` finds part of a key or name. NotFound (the project).
+
+    ``limit`` above 1,000 means 1,000.
+    """
+    refuse(check_text("search", search, most=NAME_CHARACTERS))
+    get_project(session, project)
+    page = flags.page(
+        session,
+        project,
+        search=search,
+        archived=archived,
+        limit=max(0, min(limit, MOST_AT_ONCE)),
+        offset=max(0, min(offset, MOST_ROWS)),
+    )
+    found = states.states_of(session, [flag.id for flag in page.items])
+    details = tuple(FlagDetail(flag=flag, states=found.get(flag.id, ())) for flag in page.items)
+    return Page(items=details, total=page.total, offset=page.offset)
+
+
+def get_flag(session: Session, project: str, flag: str) -> FlagDetail:
+    """One flag, archived or not, with its states. NotFound."""
+    found = _flag(session, project, flag)
+    return FlagDetail(flag=found, states=states.states_of(session, [found.id]).get(found.id, ()))
+
+
+def get_state(session: Session, at: FlagAt) -> FlagState:
+    """How one flag serves in one environment. NotFound."""
+    environment = get_environment(session, at.project, at.environment)
+    return states.state(session, _flag(session, at.project, at.flag).id, environment.id)
+
+
+def list_sdk_keys(session: Session, project: str, environment: str) -> tuple[SdkKeyView, ...]:
+    """An environment's keys, the newest first, revoked ones included. NotFound."""
+    return keys.keys(session, get_environment(session, project, environment))
+
+
+def list_revisions(
+    session: Session,
+    project: str,
+    environment: str,
+    *,
+    flag: str | None = None,
+    before: int | None = None,
+    limit: int = 50,
+) -> tuple[Revision, ...]:
+    """Changes of an environment, newest first; of one flag and below a revision where given. NotFound."""
+    at = get_environment(session, project, environment)
+    if flag is not None:
+        _flag(session, project, flag)
+    below = None if before is None else max(0, min(before, MOST_ROWS))
+    return revisions.revisions(session, at, flag=flag, before=below, limit=max(0, min(limit, MOST_AT_ONCE)))
+
+
+def get_revision(session: Session, project: str, environment: str, number: int) -> Revision:
+    """One change. NotFound."""
+    at = get_environment(session, project, environment)
+    found = revisions.revision(session, at, number) if 0 < number <= MOST_ROWS else None
+    if found is None:
+        raise NotFound("revision", f"{project}/{environment}/{number}")
+    return found
+
+
+def authenticate(session: Session, secret: str | None) -> SdkAccess:
+    """What an SDK key opens, and which ruleset is current there, in one indexed query.
+
+    Unauthenticated: no secret, unknown, or revoked.
+    """
+    access = None if not secret else keys.access(session, fingerprint(secret))
+    if access is None:
+        raise Unauthenticated("send a live SDK key of this environment as 'Authorization: Bearer psk_…'")
+    return access
+
+
+def live_revisions(session: Session) -> dict[int, int]:
+    """The revision each live SDK key's environment is at, by the key's id."""
+    return keys.live_revisions(session)
+
+
+def _flag(session: Session, project: str, key: str) -> FlagView:
+    found = flags.flag(session, project, key)
+    if found is None:
+        get_project(session, project)
+        raise NotFound("flag", f"{project}/{key}")
+    return found

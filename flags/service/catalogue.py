@@ -1,0 +1,125 @@
+"""Commands on a flag as it is in every environment: create, edit, archive, restore."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from sqlalchemy.orm import Session
+
+from flags import limits
+from flags.encoding import differences
+from flags.guards import Action, By
+from flags.model import FlagEdit, FlagView, NewFlag, ProjectView
+from flags.service.opening import everywhere, flag_conflict, open_flag, open_project, refuse_archived
+from flags.service.places import first_state
+from flags.service.publishing import Step, publish, step, trace
+from flags.storage import flags, places
+from flags.validation import check_named, check_variants, refuse
+from runtime.errors import Invalid, Locked, NotFound
+
+
+def create_flag(session: Session, by: By, project: str, new: NewFlag) -> FlagView:
+    """A new flag, switched off in every environment. Invalid: names the field; key taken. NotFound.
+
+    Its salt is made of the keys, so that the same flag on two installations assigns alike; it never
+    changes afterwards.
+    """
+    refuse(check_named(key=new.key, name=new.name, description=new.description))
+    refuse(check_variants(new.kind, new.variants))
+    parent = open_project(session, project)
+    _refuse_taken(session, parent, new.key)
+    environments = places.environments(session, project, lock=True)
+    flag = flags.add(
+        session,
+        parent,
+        key=new.key,
+        kind=new.kind,
+        salt=f"{project}/{new.key}",
+        name=new.name or new.key,
+        description=new.description,
+        variants=new.variants,
+        now=datetime.now(UTC),
+    )
+    starts = [first_state(flag, each, off=new.off, default=new.default) for each in environments]
+    steps = [Step(before=None, after=(flag, state)) for state in starts]
+    published = publish(session, by, Action.CREATE_FLAG, steps)
+    details = {"revisions": published, "kind": flag.kind.value, "variants": list(flag.variants)}
+    trace(session, by, Action.CREATE_FLAG, everywhere(flag), details)
+    return flag
+
+
+def edit_flag(
+    session: Session, by: By, project: str, flag: str, edit: FlagEdit, *, expected_version: int
+) -> FlagView:
+    """The flag with new name, description or variants; an edit that changes nothing leaves no trace.
+
+    Only new variants touch rulesets. Invalid: also for removing a variant that a rule still serves.
+    NotFound, Conflict, Locked (archived, or a guard).
+    """
+    refuse(check_named(name=edit.name or "", description=edit.description or ""))
+    before, states = open_flag(session, project, flag, expected_version)
+    refuse_archived(before)
+    after = replace(
+        before,
+        name=before.name if edit.name is None else edit.name or before.key,
+        description=before.description if edit.description is None else edit.description,
+        variants=before.variants if edit.variants is None else dict(edit.variants),
+    )
+    changed = differences(before, after)
+    if not changed:
+        return before
+    refuse(check_variants(after.kind, after.variants))
+    steps = [step(before, after, state) for state in states] if "variants" in changed else []
+    return _save(session, by, Action.EDIT_FLAG, before, after, steps)
+
+
+def archive_flag(session: Session, by: By, project: str, flag: str, *, expected_version: int) -> FlagView:
+    """The flag leaves every ruleset; its key and history stay. NotFound, Conflict, Locked."""
+    before, states = open_flag(session, project, flag, expected_version)
+    refuse_archived(before)
+    after = replace(before, archived_at=datetime.now(UTC))
+    steps = [step(before, after, state) for state in states]
+    return _save(session, by, Action.ARCHIVE_FLAG, before, after, steps)
+
+
+def restore_flag(session: Session, by: By, project: str, flag: str, *, expected_version: int) -> FlagView:
+    """An archived flag serves again exactly as it did. NotFound, Conflict, Locked (it is not archived)."""
+    before, states = open_flag(session, project, flag, expected_version)
+    if before.archived_at is None:
+        raise Locked(everywhere(before), "it is not archived")
+    after = replace(before, archived_at=None)
+    steps = [step(before, after, state) for state in states]
+    return _save(session, by, Action.RESTORE_FLAG, before, after, steps)
+
+
+def _save(
+    session: Session, by: By, action: Action, before: FlagView, after: FlagView, steps: list[Step]
+) -> FlagView:
+    published = publish(session, by, action, steps)
+    values = {
+        "name": after.name,
+        "description": after.description,
+        "variants": after.variants,
+        "archived_at": after.archived_at,
+    }
+    if not flags.change(session, before.id, before.version, values):
+        raise flag_conflict(_current(session, before), before.version)
+    saved = replace(after, version=before.version + 1)
+    details = {"revisions": published, "changed": differences(before, saved)}
+    trace(session, by, action, everywhere(saved), details)
+    return saved
+
+
+def _current(session: Session, flag: FlagView) -> FlagView:
+    found = flags.flag(session, flag.project, flag.key)
+    if found is None:
+        raise NotFound("flag", f"{flag.project}/{flag.key}")
+    return found
+
+
+def _refuse_taken(session: Session, project: ProjectView, key: str) -> None:
+    taken = flags.flag(session, project.key, key)
+    if taken is not None:
+        which = "a flag" if taken.archived_at is None else "an archived flag"
+        raise Invalid("key", f"{which} {key!r} exists in {project.key!r}; choose another key")
+    if flags.count(session, project) >= limits.FLAGS_PER_PROJECT:
+        raise Invalid("key", f"a project has at most {limits.FLAGS_PER_PROJECT} flags")

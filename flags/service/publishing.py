@@ -1,0 +1,101 @@
+"""Writing a change: checked as a whole, passed by every guard, kept as a revision, and audited."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from flags import metrics
+from flags.encoding import served_json
+from flags.guards import Action, By, Change
+from flags.model import FlagAt, FlagState, FlagView, served
+from flags.service.opening import state_conflict
+from flags.storage import places, revisions, states
+from flags.validation import check_reason, check_served, refuse
+from pointsman.core.model import Flag
+from runtime import audit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One environment's share of a command. ``before`` is None for a flag that is new."""
+
+    before: tuple[FlagView, FlagState] | None
+    after: tuple[FlagView, FlagState]
+
+    @property
+    def state(self) -> FlagState:
+        """The state that will be."""
+        return self.after[1]
+
+    def change(self, action: Action) -> Change:
+        """The step as a guard sees it."""
+        flag, state = self.after
+        return Change(
+            action=action,
+            at=FlagAt(flag.project, state.environment, flag.key),
+            before=None if self.before is None else served(*self.before),
+            after=served(*self.after),
+        )
+
+
+def step(before: FlagView, after: FlagView, state: FlagState, changed: FlagState | None = None) -> Step:
+    """A step that moves a stored state to its next version, ``changed`` where something in it changes."""
+    return Step(before=(before, state), after=(after, replace(changed or state, version=state.version + 1)))
+
+
+def publish(session: Session, by: By, action: Action, steps: Sequence[Step]) -> dict[str, int]:
+    """Write the steps; the new revision of each environment, by key.
+
+    The caller has locked the environments. InvalidFlag: an SDK could not serve the result (a flag that
+    gets switched off is not checked, so that a broken one can be). Locked: a guard objects. Conflict.
+    """
+    changes = [each.change(action) for each in steps]
+    for change in changes:
+        if change.after is not None and not _switches_off(change, change.after):
+            refuse(check_served(change.after))
+    for change in changes:
+        for guard in by.guards:
+            guard.check(session, change)
+    now = datetime.now(UTC)
+    return {
+        change.at.environment: _write(session, by, each, change, now)
+        for each, change in zip(steps, changes, strict=True)
+    }
+
+
+def trace(session: Session, by: By, action: Action, subject: str, details: Mapping[str, Any]) -> None:
+    """One audit entry for one command. InvalidFlag: the reason is no text for people."""
+    refuse(check_reason(by.reason))
+    reason = {"reason": by.reason} if by.reason else {}
+    audit.record(session, by.actor, action.value, subject, {**details, **reason})
+    metrics.count_command(session, action.value)
+
+
+def _switches_off(change: Change, after: Flag) -> bool:
+    return change.action is Action.TOGGLE_FLAG and not after.enabled
+
+
+def _write(session: Session, by: By, step: Step, change: Change, now: datetime) -> int:
+    _, state = step.after
+    if step.before is None:
+        states.add(session, [state])
+    elif not states.change(session, step.before[1], state):
+        current = states.state(session, state.flag_id, state.environment_id)
+        raise state_conflict(change.at, current, step.before[1].version)
+    revision = places.advance(session, state.environment_id)
+    revisions.add(
+        session,
+        environment_id=state.environment_id,
+        flag_id=state.flag_id,
+        revision=revision,
+        at=now,
+        actor=by.actor,
+        action=change.action.value,
+        reason=by.reason,
+        before=served_json(change.before),
+        after=served_json(change.after),
+    )
+    return revision

@@ -1,0 +1,73 @@
+"""Commands on how a flag serves in one environment: the kill switch, and targeting."""
+
+from dataclasses import replace
+
+from sqlalchemy.orm import Session
+
+from flags.encoding import same_state
+from flags.guards import Action, By
+from flags.model import FlagAt, FlagState, FlagView, Targeting
+from flags.service.opening import open_state
+from flags.service.publishing import publish, step, trace
+from flags.storage import flags, places, states
+from flags.targeting import TargetingPreview, preview, ranged
+from flags.validation import check_targeting, refuse
+from runtime.errors import NotFound
+
+
+def set_enabled(session: Session, by: By, at: FlagAt, *, enabled: bool, expected_version: int) -> FlagState:
+    """Switch the flag on or off (the kill switch: its off variant serves everybody).
+
+    Switching it to what it is already leaves no trace. NotFound, Conflict, Locked; Invalid only for
+    switching on what no SDK could serve.
+    """
+    flag, state = open_state(session, at, expected_version)
+    return _save(session, by, Action.TOGGLE_FLAG, at, flag, state, replace(state, enabled=enabled))
+
+
+def set_targeting(
+    session: Session, by: By, at: FlagAt, targeting: Targeting, *, expected_version: int
+) -> FlagState:
+    """Replace rules, default and off variant; a rule known by its id moves the fewest units (law 1).
+
+    Targeting that is stored already leaves no trace. Invalid: every problem by field. NotFound, Conflict,
+    Locked.
+    """
+    flag, state = open_state(session, at, expected_version)
+    refuse(check_targeting(targeting, flag.variants))
+    return _save(session, by, Action.TARGET_FLAG, at, flag, state, _targeted(state, targeting))
+
+
+def preview_targeting(session: Session, at: FlagAt, targeting: Targeting) -> TargetingPreview:
+    """Who would move if ``set_targeting`` were called now; writes nothing. Invalid, NotFound."""
+    environment = places.environment(session, at.project, at.environment)
+    flag = flags.flag(session, at.project, at.flag)
+    if environment is None:
+        raise NotFound("environment", f"{at.project}/{at.environment}")
+    if flag is None:
+        raise NotFound("flag", f"{at.project}/{at.flag}")
+    refuse(check_targeting(targeting, flag.variants))
+    state = states.state(session, flag.id, environment.id)
+    after = _targeted(state, targeting)
+    return preview(state, after.default, after.rules)
+
+
+def _targeted(state: FlagState, targeting: Targeting) -> FlagState:
+    rules, next_rule = ranged(targeting, state.rules, state.next_rule)
+    return replace(state, rules=rules, next_rule=next_rule, default=targeting.default, off=targeting.off)
+
+
+def _save(
+    session: Session, by: By, action: Action, at: FlagAt, flag: FlagView, before: FlagState, after: FlagState
+) -> FlagState:
+    if same_state(before, after):
+        return before
+    change = step(flag, flag, before, after)
+    published = publish(session, by, action, [change])
+    details = {
+        "revision": published[at.environment],
+        "version": change.state.version,
+        "enabled": change.state.enabled,
+    }
+    trace(session, by, action, at.path, details)
+    return change.state

@@ -1,0 +1,119 @@
+"""Flags: reading, adding, and changing on condition of a version."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from flags.limits import is_key
+from flags.model import FlagView, Page, ProjectView
+from flags.storage.tables import FlagRow, ProjectRow
+from pointsman.core.model import Json, Kind
+
+
+def flag(session: Session, project_key: str, key: str) -> FlagView | None:
+    """The flag of that key, archived or not, as the database has it now."""
+    if not (is_key(project_key) and is_key(key)):
+        return None
+    query = _flags(project_key).where(FlagRow.key == key).execution_options(populate_existing=True)
+    row = session.scalar(query)
+    return None if row is None else _view(row, project_key)
+
+
+def all_flags(session: Session, project_key: str) -> tuple[FlagView, ...]:
+    """Every flag of the project, archived ones included, by key."""
+    return tuple(
+        _view(row, project_key) for row in session.scalars(_flags(project_key).order_by(FlagRow.key))
+    )
+
+
+def page(
+    session: Session, project_key: str, *, search: str, archived: bool, limit: int, offset: int
+) -> Page[FlagView]:
+    """Flags whose key or name contains ``search``, by key."""
+    query = _flags(project_key).where(
+        FlagRow.archived_at.is_not(None) if archived else FlagRow.archived_at.is_(None)
+    )
+    if search:
+        query = query.where(
+            or_(
+                FlagRow.key.icontains(search, autoescape=True),
+                FlagRow.name.icontains(search, autoescape=True),
+            )
+        )
+    total = session.scalars(select(func.count()).select_from(query.subquery())).one()
+    rows = session.scalars(query.order_by(FlagRow.key).limit(limit).offset(offset))
+    return Page(items=tuple(_view(row, project_key) for row in rows), total=total, offset=offset)
+
+
+def count(session: Session, project: ProjectView) -> int:
+    """How many flags the project has, archived ones included."""
+    return session.scalars(select(func.count(FlagRow.id)).where(FlagRow.project_id == project.id)).one()
+
+
+def add(
+    session: Session,
+    project: ProjectView,
+    *,
+    key: str,
+    kind: Kind,
+    salt: str,
+    name: str,
+    description: str,
+    variants: Mapping[str, Json],
+    now: datetime,
+) -> FlagView:
+    """The new flag at version 1. The caller has locked the project and seen that the key is free."""
+    row = FlagRow(
+        project_id=project.id,
+        key=key,
+        name=name,
+        description=description,
+        kind=kind.value,
+        salt=salt,
+        variants=dict(variants),
+        version=1,
+        created_at=now,
+        archived_at=None,
+    )
+    session.add(row)
+    session.flush()
+    return _view(row, project.key)
+
+
+def change(session: Session, flag_id: int, expected_version: int, values: Mapping[str, Any]) -> bool:
+    """Write the values and the next version; False: the flag is no longer at ``expected_version``."""
+    changed = session.execute(
+        update(FlagRow)
+        .where(FlagRow.id == flag_id, FlagRow.version == expected_version)
+        .values({**values, "version": expected_version + 1})
+        .returning(FlagRow.id)
+        .execution_options(synchronize_session=False)
+    ).scalar_one_or_none()
+    return changed is not None
+
+
+def _flags(project_key: str) -> Select[FlagRow]:
+    return (
+        select(FlagRow)
+        .join(ProjectRow, ProjectRow.id == FlagRow.project_id)
+        .where(ProjectRow.key == project_key)
+    )
+
+
+def _view(row: FlagRow, project_key: str) -> FlagView:
+    return FlagView(
+        id=row.id,
+        project=project_key,
+        key=row.key,
+        name=row.name,
+        description=row.description,
+        kind=Kind(row.kind),
+        salt=row.salt,
+        variants=row.variants,
+        version=row.version,
+        created_at=row.created_at,
+        archived_at=row.archived_at,
+    )

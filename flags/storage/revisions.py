@@ -1,0 +1,89 @@
+"""The history of each environment's ruleset."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from flags.model import EnvironmentView, Revision
+from flags.storage.tables import FlagRow, RevisionRow
+from pointsman.core.model import Json
+from runtime.actors import Actor, ActorKind
+
+
+def add(
+    session: Session,
+    *,
+    environment_id: int,
+    flag_id: int,
+    revision: int,
+    at: datetime,
+    actor: Actor,
+    action: str,
+    reason: str,
+    before: dict[str, Json] | None,
+    after: dict[str, Json] | None,
+) -> None:
+    """Write one change; ``before`` and ``after`` are the flag in wire form, None where it was not served."""
+    session.add(
+        RevisionRow(
+            environment_id=environment_id,
+            flag_id=flag_id,
+            revision=revision,
+            at=at,
+            actor_kind=actor.kind.value,
+            actor=actor.name,
+            action=action,
+            reason=reason,
+            before=before,
+            after=after,
+        )
+    )
+    session.flush()
+
+
+def revisions(
+    session: Session, at: EnvironmentView, *, flag: str | None, before: int | None, limit: int
+) -> tuple[Revision, ...]:
+    """The newest changes first; of one flag, and below a revision, where these are given."""
+    query = _revisions(at).order_by(RevisionRow.revision.desc()).limit(limit)
+    if flag is not None:
+        query = query.where(FlagRow.key == flag)
+    if before is not None:
+        query = query.where(RevisionRow.revision < before)
+    return tuple(_view(row, key, at) for row, key in session.execute(query))
+
+
+def revision(session: Session, at: EnvironmentView, number: int) -> Revision | None:
+    """One change."""
+    found = session.execute(_revisions(at).where(RevisionRow.revision == number)).one_or_none()
+    if found is None:
+        return None
+    row, key = found
+    return _view(row, key, at)
+
+
+def _revisions(at: EnvironmentView) -> Select[RevisionRow, str]:
+    return (
+        select(RevisionRow, FlagRow.key)
+        .join(FlagRow, FlagRow.id == RevisionRow.flag_id)
+        .where(RevisionRow.environment_id == at.id)
+    )
+
+
+def _view(row: RevisionRow, flag: str, at: EnvironmentView) -> Revision:
+    before: dict[str, Any] | None = row.before
+    after: dict[str, Any] | None = row.after
+    return Revision(
+        project=at.project,
+        environment=at.key,
+        revision=row.revision,
+        at=row.at,
+        actor=Actor(ActorKind(row.actor_kind), row.actor),
+        action=row.action,
+        flag=flag,
+        reason=row.reason,
+        before=before,
+        after=after,
+    )

@@ -1,0 +1,89 @@
+"""How flags serve in environments: reading, adding, and changing on condition of a version."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import Select, insert, select, update
+from sqlalchemy.orm import Session
+
+from flags.encoding import rules_from_json, rules_to_json
+from flags.model import FlagState
+from flags.storage.tables import EnvironmentRow, FlagStateRow
+
+# Bind parameters in one IN list: far below what either database takes.
+_IDS_AT_ONCE = 500
+
+
+def state(session: Session, flag_id: int, environment_id: int) -> FlagState:
+    """The state as the database has it now. NoResultFound: flag and environment are of two projects."""
+    query = _states().where(FlagStateRow.flag_id == flag_id, FlagStateRow.environment_id == environment_id)
+    row, environment = session.execute(query).one()
+    return _view(row, environment)
+
+
+def states_of(session: Session, flag_ids: Iterable[int]) -> dict[int, tuple[FlagState, ...]]:
+    """The states of each flag in the order of the environments; flags without any are absent."""
+    ids = list(flag_ids)
+    found: dict[int, list[FlagState]] = {}
+    for start in range(0, len(ids), _IDS_AT_ONCE):
+        query = _states().where(FlagStateRow.flag_id.in_(ids[start : start + _IDS_AT_ONCE]))
+        for row, environment in session.execute(query.order_by(FlagStateRow.environment_id)):
+            found.setdefault(row.flag_id, []).append(_view(row, environment))
+    return {flag_id: tuple(states) for flag_id, states in found.items()}
+
+
+def add(session: Session, states: Iterable[FlagState]) -> None:
+    """Write new states as they are given."""
+    rows = [
+        {"flag_id": each.flag_id, "environment_id": each.environment_id, **_columns(each)} for each in states
+    ]
+    if rows:
+        session.execute(insert(FlagStateRow), rows)
+
+
+def change(session: Session, before: FlagState, after: FlagState) -> bool:
+    """Replace ``before`` by ``after``; False: the state is no longer at the version of ``before``."""
+    changed = session.execute(
+        update(FlagStateRow)
+        .where(
+            FlagStateRow.flag_id == before.flag_id,
+            FlagStateRow.environment_id == before.environment_id,
+            FlagStateRow.version == before.version,
+        )
+        .values(_columns(after))
+        .returning(FlagStateRow.id)
+        .execution_options(synchronize_session=False)
+    ).scalar_one_or_none()
+    return changed is not None
+
+
+def _columns(state: FlagState) -> dict[str, object]:
+    return {
+        "enabled": state.enabled,
+        "off_variant": state.off,
+        "default_variant": state.default,
+        "rules": rules_to_json(state.rules),
+        "next_rule": state.next_rule,
+        "version": state.version,
+    }
+
+
+def _states() -> Select[FlagStateRow, str]:
+    return (
+        select(FlagStateRow, EnvironmentRow.key)
+        .join(EnvironmentRow, EnvironmentRow.id == FlagStateRow.environment_id)
+        .execution_options(populate_existing=True)
+    )
+
+
+def _view(row: FlagStateRow, environment: str) -> FlagState:
+    return FlagState(
+        flag_id=row.flag_id,
+        environment_id=row.environment_id,
+        environment=environment,
+        enabled=row.enabled,
+        off=row.off_variant,
+        default=row.default_variant,
+        rules=rules_from_json(row.rules),
+        next_rule=row.next_rule,
+        version=row.version,
+    )
