@@ -8,7 +8,7 @@ from typing import Final
 from experiments.stats.results import NotEstimable
 
 # Beyond this a square no longer fits a double, and neither does any statistic of the value.
-_LARGEST: Final = 1e150
+LARGEST: Final = 1e150
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class Moments:
         data = [float(value) for value in values]
         if not data:
             return EMPTY
-        if not all(abs(value) <= _LARGEST for value in data):
+        if not all(abs(value) <= LARGEST for value in data):
             return cls(n=len(data), mean=math.nan, m2=math.nan)
         n = len(data)
         mean = math.fsum(value / n for value in data)
