@@ -2,8 +2,10 @@
 
 PointsmanError
 ├── ConfigurationError   a client was built with an argument it cannot use (raised by constructors only)
-├── CodecError           a ruleset that cannot be written or read
-└── SplitError           ranges or weights that do not cover the buckets exactly
+├── CodecError           a ruleset or event that cannot be written or read
+├── SplitError           ranges or weights that do not cover the buckets exactly
+├── Unanswerable         inside the evaluator: this unit or context has no answer
+└── Unreachable          inside the client: no usable answer came from the server
 
 Nothing raises after construction: ``variant``, ``expose``, ``record``, ``flush`` and ``close`` never do.
 """
@@ -30,8 +32,12 @@ class ConfigurationError(FieldError):
 
 
 class CodecError(FieldError):
-    """A ruleset that cannot be written or read. ``field`` is a path: ``flags.ranker.rules[0].split``."""
+    """A ruleset or event that cannot be written or read. ``field``: ``flags.ranker.rules[0].split``."""
 
 
 class SplitError(PointsmanError, ValueError):
     """A split or its weights do not cover the buckets exactly; the message names what is off."""
+
+
+class Unreachable(PointsmanError):
+    """No usable answer came: refused, reset, timed out, cut short, too large. The message says which."""

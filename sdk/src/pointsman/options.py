@@ -1,0 +1,73 @@
+"""How a client behaves. The defaults suit a web application; every number has its unit in its name."""
+
+import math
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from pointsman.errors import ConfigurationError
+
+# The server takes 1,000 events a batch.
+_LARGEST_BATCH: Final = 1_000
+
+
+def default_cache_dir() -> Path | None:
+    """``pointsman`` in the user's own cache directory, or None where the user has no home."""
+    try:
+        return _user_cache() / "pointsman"
+    except RuntimeError:  # Path.home() found none.
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """ConfigurationError names the option that cannot be used."""
+
+    poll_interval_s: float = 10.0
+    """A change reaches this process within this time; polls come at random moments inside it."""
+    timeout_s: float = 5.0
+    """The longest one request may take in all; only the background thread waits."""
+    flush_interval_s: float = 1.0
+    """Events wait this long for company before a batch is sent."""
+    batch_size: int = 500
+    """Events in one batch, at most; as many waiting are sent at once."""
+    queue_size: int = 50_000
+    """Events kept in memory while the server is away, about 200 bytes each; more is dropped and counted."""
+    exit_timeout_s: float = 2.0
+    """The longest the interpreter's exit waits for events to be sent, and close() by default."""
+    max_ruleset_bytes: int = 16_000_000
+    """A larger ruleset is refused and the last good one kept."""
+    cache_dir: str | os.PathLike[str] | None = field(default_factory=default_cache_dir)
+    """Where the last good ruleset is kept for a start without the server; None keeps it nowhere."""
+
+    def __post_init__(self) -> None:
+        for name in ("poll_interval_s", "timeout_s", "flush_interval_s", "exit_timeout_s"):
+            _check_seconds(name, getattr(self, name))
+        for name in ("batch_size", "queue_size", "max_ruleset_bytes"):
+            _check_count(name, getattr(self, name))
+        if self.batch_size > _LARGEST_BATCH:
+            raise ConfigurationError("batch_size", f"must be at most {_LARGEST_BATCH}")
+        if self.cache_dir is not None and not isinstance(self.cache_dir, str | os.PathLike):
+            raise ConfigurationError("cache_dir", "must be a path, or None for no cache")
+        if self.cache_dir == "":
+            raise ConfigurationError("cache_dir", "must not be empty; None means no cache")
+
+
+def _check_seconds(name: str, value: object) -> None:
+    fits = isinstance(value, int | float) and not isinstance(value, bool)
+    if not fits or not math.isfinite(value) or not 0 < value <= 86_400:  # type: ignore[arg-type, operator]  # as fits says
+        raise ConfigurationError(name, "must be a number of seconds above 0, at most a day")
+
+
+def _check_count(name: str, value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigurationError(name, "must be a whole number of at least 1")
+
+
+def _user_cache() -> Path:
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    named = Path(os.environ.get("LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME", ""))
+    return named if named.is_absolute() else Path.home() / ".cache"
