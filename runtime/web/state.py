@@ -1,7 +1,7 @@
-"""What one web process carries: settings and database, hung on the Flask application."""
+"""What one web process carries: settings, database, and what other houses hang on it."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from flask import Flask, current_app
 
@@ -13,10 +13,11 @@ _KEY: Final = "pointsman"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebState:
-    """Shared by all threads of the process."""
+    """Shared by all threads of the process. ``guards`` is the flags house's tuple of guards."""
 
     settings: Settings
     database: Database
+    guards: tuple[Any, ...] = ()
 
 
 def attach(app: Flask, state: WebState) -> None:

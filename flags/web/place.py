@@ -1,0 +1,52 @@
+"""Which project and environment a page is about, and who is looking."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import render_template, request, url_for
+from sqlalchemy.orm import Session
+
+from flags import queries
+from flags.guards import By, Guards
+from flags.model import EnvironmentView
+from runtime.web.auth import require_actor
+from runtime.web.state import state
+
+Address = Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What every page inside a project shows around itself."""
+
+    project: str
+    environment: str
+    environments: tuple[EnvironmentView, ...]
+    revision: int
+    address: Address
+    """The same page in another environment."""
+
+
+def place(session: Session, project: str, environment: str) -> Place:
+    """The place of this request. NotFound: no such project or environment."""
+    found = queries.get_environment(session, project, environment)
+    endpoint = request.endpoint or "flag_pages.project_list"
+    arguments = dict(request.view_args or {})
+    return Place(
+        project=project,
+        environment=environment,
+        environments=queries.list_environments(session, project),
+        revision=found.revision,
+        address=lambda key: url_for(endpoint, **{**arguments, "environment": key}),
+    )
+
+
+def by(reason: str = "") -> By:
+    """The signed-in person as the author of a change, with every guard of the installation."""
+    guards: Guards = state().guards
+    return By(require_actor(), reason.strip(), guards)
+
+
+def page(template: str, **values: object) -> str:
+    """Render a page for the signed-in person."""
+    return render_template(template, actor=require_actor(), **values)

@@ -1,0 +1,105 @@
+"""Rules and splits, with the units that would move shown before anything is saved (law 1)."""
+
+from flask import flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from flags import queries, service
+from flags.model import FlagAt, FlagView
+from flags.targeting import TargetingPreview
+from flags.web.forms import (
+    VALUE_TYPES,
+    TargetingForm,
+    form_of,
+    read_targeting,
+    targeting_of,
+    version_of,
+)
+from flags.web.pages import blueprint
+from flags.web.place import by, page, place
+from flags.web.present import OPERATORS
+from runtime.errors import Conflict, Invalid
+from runtime.web.state import state
+
+_TYPE_WORDS = {"text": "text", "number": "number", "boolean": "true/false", "json": "JSON list"}
+
+
+@blueprint.route("/p/<project>/<environment>/flags/<flag>/targeting", methods=["GET", "POST"])
+def edit_targeting(project: str, environment: str, flag: str) -> ResponseReturnValue:
+    """The rules as a form; "review" shows who moves, "save" saves."""
+    at = FlagAt(project, environment, flag)
+    with state().database.reading() as session:
+        stored = queries.get_flag(session, project, flag).flag
+        found = queries.get_state(session, at)
+    variants = tuple(stored.variants)
+    if request.method == "GET":
+        return _form(at, stored, form_of(found, variants)), 200
+    form = read_targeting(request.form, variants)
+    press = request.form.get("press", "review")
+    try:
+        if press == "save":
+            return _save(at, form)
+        if press == "review":
+            return _form(at, stored, form, preview=_preview(at, form)), 200
+    except Invalid as error:
+        return _form(at, stored, form, error=_on_form(error)), 422
+    except Conflict as conflict:
+        fresh = TargetingForm(
+            version=str(conflict.actual),
+            rules=form.rules,
+            default=form.default,
+            off=form.off,
+            reason=form.reason,
+        )
+        return _form(at, stored, fresh, conflict=conflict), 409
+    return _form(at, stored, form), 200
+
+
+def _save(at: FlagAt, form: TargetingForm) -> ResponseReturnValue:
+    with state().database.session() as session:
+        saved = service.set_targeting(
+            session, by(form.reason), at, targeting_of(form), expected_version=version_of(form.version)
+        )
+    flash(f"Saved. {at.flag} is at version {saved.version} in {at.environment}.", "good")
+    target = url_for("flag_pages.show_flag", project=at.project, environment=at.environment, flag=at.flag)
+    return redirect(target, 303)
+
+
+def _preview(at: FlagAt, form: TargetingForm) -> TargetingPreview:
+    with state().database.reading() as session:
+        return service.preview_targeting(session, at, targeting_of(form))
+
+
+def _form(
+    at: FlagAt,
+    flag: FlagView,
+    form: TargetingForm,
+    *,
+    preview: TargetingPreview | None = None,
+    error: Invalid | None = None,
+    conflict: Conflict | None = None,
+) -> str:
+    with state().database.reading() as session:
+        here = place(session, at.project, at.environment)
+    return page(
+        "flags/targeting.html",
+        section="flags",
+        place=here,
+        flag=flag,
+        form=form,
+        operators=OPERATORS,
+        value_types=[(value, _TYPE_WORDS[value]) for value in VALUE_TYPES],
+        variant_options=[(name, name) for name in flag.variants],
+        preview=preview,
+        error=error,
+        conflict=conflict,
+    )
+
+
+def _on_form(error: Invalid) -> Invalid:
+    """The same problem, on the form's field: ``rules.0.conditions.1.values.2`` is that condition's values."""
+    steps = error.field.split(".")
+    if steps[0] != "rules" or len(steps) < 3:
+        return error
+    if steps[2] == "conditions" and len(steps) >= 5:
+        return Invalid(f"rule-{steps[1]}-condition-{steps[3]}-{steps[4]}", error.problem)
+    return Invalid(f"rule-{steps[1]}-weight", error.problem)
