@@ -93,4 +93,4 @@ def _ask(cache: RulesetCache, ruleset_id: RulesetId) -> CompiledRuleset | None:
 
 def _count_error(cache: RulesetCache, error: CacheDown) -> None:
     metrics.CACHE.labels(cache.tier, "error").inc()
-    log.warning("ruleset cache %s: %s", cache.tier, error)
+    log.debug("ruleset cache %s: %s", cache.tier, error)

@@ -1,6 +1,7 @@
 """Compiled rulesets in Redis, shared by every web process: one of them compiles, the others fetch."""
 
 import hashlib
+import logging
 from collections.abc import Callable
 from time import monotonic
 from typing import Final
@@ -12,6 +13,8 @@ from redis.retry import Retry
 
 from flags.cache import CacheDown, CompiledRuleset
 from flags.model import RulesetId
+
+log = logging.getLogger("pointsman.flags")
 
 _KEEP_S: Final = 24 * 3600
 _TIMEOUT_S: Final = 0.25
@@ -63,6 +66,7 @@ class RedisRulesetCache:
             return command()
         except RedisError as error:
             self._rests_until = self._clock() + _REST_S
+            log.warning("Redis is left alone for %.0f s, rulesets come from SQL: %s", _REST_S, error)
             raise CacheDown(str(error)) from error
 
 

@@ -1,0 +1,10 @@
+"""The admin API under /api/v1: the service's commands and the queries, as JSON.
+
+The application passes `refuse_model` to flask-openapi3 as its ``validation_error_callback``.
+"""
+
+from flags.web.api import flags, history, keys, projects, serving
+from flags.web.api.blueprint import blueprint
+from flags.web.json_bodies import refuse_model
+
+__all__ = ["blueprint", "flags", "history", "keys", "projects", "refuse_model", "serving"]

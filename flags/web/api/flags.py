@@ -1,0 +1,72 @@
+"""Flags as they are in every environment."""
+
+from flask import Response
+from flask_openapi3.models.tag import Tag
+
+from flags import queries, service
+from flags.web.api.answers import FlagOut, FlagsOut, answer
+from flags.web.api.blueprint import AnyFlagAt, FlagsQuery, ProjectAt, blueprint
+from flags.web.api.bodies import FlagEditIn, FlagIn, VersionIn
+from flags.web.state import by
+from runtime.web.state import state
+
+_TAGS = [Tag(name="flags", description="Flags and their variants")]
+
+
+@blueprint.get("/projects/<project>/flags", tags=_TAGS, responses={200: FlagsOut})
+def list_flags(path: ProjectAt, query: FlagsQuery) -> Response:
+    """Flags by key, with their state in each environment."""
+    with state().database.reading() as session:
+        page = queries.list_flags(session, path.project, **query.model_dump())
+    return answer(FlagsOut.of(page))
+
+
+@blueprint.post("/projects/<project>/flags", tags=_TAGS, responses={201: FlagOut})
+def create_flag(path: ProjectAt, body: FlagIn) -> Response:
+    """A new flag, switched off in every environment."""
+    with state().database.session() as session:
+        service.create_flag(session, by(body.reason), path.project, body.draft())
+        made = queries.get_flag(session, path.project, body.key)
+    return answer(FlagOut.of(made), 201)
+
+
+@blueprint.get("/projects/<project>/flags/<flag>", tags=_TAGS, responses={200: FlagOut})
+def get_flag(path: AnyFlagAt) -> Response:
+    """One flag, archived or not."""
+    with state().database.reading() as session:
+        return answer(FlagOut.of(queries.get_flag(session, path.project, path.flag)))
+
+
+@blueprint.patch("/projects/<project>/flags/<flag>", tags=_TAGS, responses={200: FlagOut})
+def edit_flag(path: AnyFlagAt, body: FlagEditIn) -> Response:
+    """New name, description or variants; what is left out stays."""
+    with state().database.session() as session:
+        service.edit_flag(
+            session,
+            by(body.reason),
+            path.project,
+            path.flag,
+            body.draft(),
+            expected_version=body.expected_version,
+        )
+        return answer(FlagOut.of(queries.get_flag(session, path.project, path.flag)))
+
+
+@blueprint.post("/projects/<project>/flags/<flag>/archive", tags=_TAGS, responses={200: FlagOut})
+def archive_flag(path: AnyFlagAt, body: VersionIn) -> Response:
+    """Take the flag out of every ruleset; it can be restored."""
+    with state().database.session() as session:
+        service.archive_flag(
+            session, by(body.reason), path.project, path.flag, expected_version=body.expected_version
+        )
+        return answer(FlagOut.of(queries.get_flag(session, path.project, path.flag)))
+
+
+@blueprint.post("/projects/<project>/flags/<flag>/restore", tags=_TAGS, responses={200: FlagOut})
+def restore_flag(path: AnyFlagAt, body: VersionIn) -> Response:
+    """Bring an archived flag back exactly as it was."""
+    with state().database.session() as session:
+        service.restore_flag(
+            session, by(body.reason), path.project, path.flag, expected_version=body.expected_version
+        )
+        return answer(FlagOut.of(queries.get_flag(session, path.project, path.flag)))
