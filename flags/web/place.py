@@ -7,10 +7,8 @@ from flask import render_template, request, url_for
 from sqlalchemy.orm import Session
 
 from flags import queries
-from flags.guards import By, Guards
 from flags.model import EnvironmentView
 from runtime.web.auth import require_actor
-from runtime.web.state import state
 
 Address = Callable[[str], str]
 
@@ -39,12 +37,6 @@ def place(session: Session, project: str, environment: str) -> Place:
         revision=found.revision,
         address=lambda key: url_for(endpoint, **{**arguments, "environment": key}),
     )
-
-
-def by(reason: str = "") -> By:
-    """The signed-in person as the author of a change, with every guard of the installation."""
-    guards: Guards = state().guards
-    return By(require_actor(), reason.strip(), guards)
 
 
 def page(template: str, **values: object) -> str:

@@ -1,7 +1,7 @@
-"""What one web process carries: settings, database, and what other houses hang on it."""
+"""What one web process carries: settings and database, hung on the Flask application."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from flask import Flask, current_app
 
@@ -13,11 +13,10 @@ _KEY: Final = "pointsman"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebState:
-    """Shared by all threads of the process. ``guards`` is the flags house's tuple of guards."""
+    """Shared by all threads of the process."""
 
     settings: Settings
     database: Database
-    guards: tuple[Any, ...] = ()
 
 
 def attach(app: Flask, state: WebState) -> None:

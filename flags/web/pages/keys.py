@@ -4,8 +4,9 @@ from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from flags import queries, service
-from flags.web.pages import blueprint
-from flags.web.place import by, page, place
+from flags.web.pages.blueprint import blueprint
+from flags.web.place import page, place
+from flags.web.state import by
 from runtime.errors import Invalid
 from runtime.web.state import state
 

@@ -2,30 +2,24 @@
 
 from typing import Final
 
-from flask import Blueprint, flash, redirect, request, url_for
+from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from flags import queries, service
 from flags.model import FlagAt, FlagEdit, NewFlag
-from flags.web.forms import VariantRow, rows_of_variants, variant_rows, variants_of, version_of
-from flags.web.place import by, page, place
-from flags.web.present import flag_line, rule_line
+from flags.web.pages.blueprint import blueprint
+from flags.web.pages.forms import VariantRow, rows_of_variants, variant_rows, variants_of, version_of
+from flags.web.pages.present import flag_line, rule_line
+from flags.web.place import page, place
+from flags.web.state import by
 from pointsman.core.model import Kind
 from runtime import audit
 from runtime.errors import Conflict, Invalid
-from runtime.web.auth import require_actor
 from runtime.web.state import state
-
-blueprint = Blueprint("flag_pages", __name__)
 
 KINDS: Final = tuple((kind.value, kind.value) for kind in (Kind.MODEL, *(k for k in Kind if k != Kind.MODEL)))
 PER_PAGE: Final = 50
 _FIRST_ROWS: Final = 3
-
-
-@blueprint.before_request
-def _signed_in() -> None:
-    require_actor()
 
 
 @blueprint.get("/")

@@ -6,7 +6,8 @@ from flask.typing import ResponseReturnValue
 from flags import queries, service
 from flags.model import FlagAt, FlagView
 from flags.targeting import TargetingPreview
-from flags.web.forms import (
+from flags.web.pages.blueprint import blueprint
+from flags.web.pages.forms import (
     VALUE_TYPES,
     TargetingForm,
     form_of,
@@ -14,9 +15,9 @@ from flags.web.forms import (
     targeting_of,
     version_of,
 )
-from flags.web.pages import blueprint
-from flags.web.place import by, page, place
-from flags.web.present import OPERATORS
+from flags.web.pages.present import OPERATORS
+from flags.web.place import page, place
+from flags.web.state import by
 from runtime.errors import Conflict, Invalid
 from runtime.web.state import state
 
