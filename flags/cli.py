@@ -1,0 +1,114 @@
+"""Flags from the command line, working straight on the database through the service (law 8).
+
+The program that holds this group hands over the guards of the houses above as a function in the context's
+``meta[GUARDS]``; it is called only by commands that change something.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+import click
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from flags.guards import By
+    from flags.model import FlagState
+
+GUARDS: Final = "flags.guards"
+
+_project = click.option("--project", "-p", required=True, help="Key of the project.")
+_environment = click.option("--environment", "-e", required=True, help="Key of the environment.")
+_reason = click.option("--reason", default="", help="Why, for the history.")
+
+
+@click.group()
+def flags() -> None:
+    """List, show and toggle flags; create SDK keys."""
+
+
+@flags.command("list")
+@_project
+@click.option("--search", default="", help="Part of a key or name.")
+@click.option("--archived", is_flag=True, help="Only archived flags.")
+def list_flags(project: str, search: str, archived: bool) -> None:
+    """List a project's flags and where they are on."""
+    from flags import queries
+
+    offset, total = 0, 1
+    while offset < total:
+        with _transaction() as (session, _):
+            page = queries.list_flags(
+                session, project, search=search, archived=archived, limit=queries.MOST_AT_ONCE, offset=offset
+            )
+        for detail in page.items:
+            states = "  ".join(f"{each.environment} {_on(each)}" for each in detail.states)
+            click.echo(f"{detail.flag.key}  ({detail.flag.kind})  {states}")
+        offset, total = offset + max(1, len(page.items)), page.total
+
+
+@flags.command("show")
+@_project
+@click.argument("flag")
+def show_flag(project: str, flag: str) -> None:
+    """Print FLAG as JSON, with its state in every environment."""
+    import json
+
+    from flags import queries
+    from flags.encoding import flag_json, state_json
+
+    with _transaction() as (session, _):
+        detail = queries.get_flag(session, project, flag)
+    states = {state.environment: state_json(state) for state in detail.states}
+    click.echo(json.dumps({**flag_json(detail.flag), "environments": states}, indent=2, ensure_ascii=False))
+
+
+@flags.command("toggle")
+@_project
+@_environment
+@_reason
+@click.argument("flag")
+@click.argument("to", type=click.Choice(["on", "off"]))
+def toggle_flag(project: str, environment: str, reason: str, flag: str, to: str) -> None:
+    """Switch FLAG on or off in one environment."""
+    from flags import queries, service
+    from flags.model import FlagAt
+
+    at = FlagAt(project, environment, flag)
+    with _transaction(reason) as (session, by):
+        version = queries.get_state(session, at).version
+        state = service.set_enabled(session, by, at, enabled=to == "on", expected_version=version)
+    click.echo(f"{flag} is {_on(state)} in {environment} (version {state.version}).")
+
+
+@flags.group("keys")
+def keys() -> None:
+    """SDK keys of an environment."""
+
+
+@keys.command("create")
+@_project
+@_environment
+@click.argument("name")
+def create_key(project: str, environment: str, name: str) -> None:
+    """Create an SDK key called NAME and print its secret, this once."""
+    from flags import service
+
+    with _transaction() as (session, by):
+        made = service.create_sdk_key(session, by, project, environment, name=name)
+    click.echo(made.secret)
+
+
+@contextmanager
+def _transaction(reason: str = "") -> Iterator[tuple["Session", "By"]]:
+    from flags.guards import By
+    from runtime.accounts.cli import command_session
+
+    guards = click.get_current_context().meta.get(GUARDS, tuple)
+    with command_session() as (session, actor):
+        yield session, By(actor, reason, guards())
+
+
+def _on(state: "FlagState") -> str:
+    return "on" if state.enabled else "off"
