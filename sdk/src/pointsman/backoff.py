@@ -1,8 +1,12 @@
 """How long to wait before trying again."""
 
 import time
+from collections.abc import Callable
 from random import Random
-from typing import Final
+from typing import Final, TypeAlias
+
+Clock: TypeAlias = Callable[[], float]
+"""A steady clock, in seconds."""
 
 # Long enough that a struggling server is left alone, short enough that recovery takes a minute at most.
 CAP_S: Final = 60.0

@@ -55,6 +55,8 @@ class Outbox:
         self._counting = threading.RLock()
         self._losses = dict.fromkeys(Loss, 0)
         self._markers = 0
+        self.ignored = 0
+        """Exposures of choices that are errors."""
         self.notices: deque[str] = deque(maxlen=100)
         """What the background thread should log: the first loss of each kind."""
 
@@ -92,6 +94,11 @@ class Outbox:
             if not self._losses[loss]:
                 self.notices.append(f"an event was dropped ({loss}): {why}; later ones are only counted")
             self._losses[loss] += count
+
+    def ignore(self) -> None:
+        """Count an exposure of a choice that is an error: there is nothing to tell."""
+        with self._counting:
+            self.ignored += 1
 
     def losses(self) -> dict[str, int]:
         """Events lost since the beginning, by cause."""

@@ -29,14 +29,13 @@ _CHUNK: Final = 65_536
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """``limit``: bytes the answer may have, packed or not. ``timeout_s``: for the whole exchange."""
+    """``limit``: bytes the answer may have, packed or not."""
 
     method: str
     path: str
     headers: Mapping[str, str]
     body: bytes | None = None
     limit: int
-    timeout_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +51,8 @@ class Transport:
     """Sends requests with the key, one at a time, each within ``timeout_s`` in all."""
 
     def __init__(self, address: Address, key: str, timeout_s: float) -> None:
+        self.timeout_s = timeout_s
         self._address: Final = address
-        self._timeout_s: Final = timeout_s
         self._connection: HTTPConnection | None = None
         self._headers: Final = {
             "Authorization": f"Bearer {key}",
@@ -64,7 +63,7 @@ class Transport:
 
     def ask(self, request: Request) -> Answer:
         """The answer, whatever its status. Unreachable: there is none, or it breaks the request's limits."""
-        deadline = time.monotonic() + min(request.timeout_s, self._timeout_s)
+        deadline = time.monotonic() + self.timeout_s
         try:
             return self._exchange(request, deadline)
         except (HTTPError, HTTPException, OSError, ValueError) as error:

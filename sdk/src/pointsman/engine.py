@@ -1,0 +1,252 @@
+"""The part of a client that works in the background: one thread that polls and sends, and its life."""
+
+import logging
+import threading
+import uuid
+from queue import Empty, SimpleQueue
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+
+from pointsman import processes
+from pointsman.address import Address
+from pointsman.core.evaluation import Evaluation
+from pointsman.core.model import Ruleset
+from pointsman.options import Options
+from pointsman.outbox import Bell, Marker, Outbox
+from pointsman.poller import Poller
+from pointsman.ruleset_file import Held, RulesetFile
+from pointsman.sender import Sender
+from pointsman.stats import Stats
+
+if TYPE_CHECKING:
+    from pointsman.transport import Transport
+
+_log: Final = logging.getLogger("pointsman")
+# After a fault of our own: not at once, lest it spin.
+_AFTER_FAULT_S: Final = 5.0
+
+
+class Engine:
+    """Holds the evaluation in force and keeps it fresh. Starts nothing until ``start``; never raises.
+
+    The thread holds the engine, not the client: a client nobody holds any more lets its thread end.
+    """
+
+    def __init__(self, address: Address, key: str, options: Options) -> None:
+        self._address: Final = address
+        self._key: Final = key
+        self._options: Final = options
+        self._file: Final = (
+            None
+            if options.cache_dir is None
+            else RulesetFile(options.cache_dir, address, key, options.max_ruleset_bytes)
+        )
+        self.exit_timeout_s = options.exit_timeout_s
+        self._transport: Transport | None = None
+        self._lost: list[Transport | None] = []
+        self.closed = False
+        self._settle_in(self._file.load() if self._file else None)
+        processes.settle(self)
+
+    def _settle_in(self, held: Held | None) -> None:
+        """Everything that belongs to one process alone, as new."""
+        options = self._options
+        self._bell: Bell = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self._inline = threading.Lock()
+        self._urgent = self._retired = self._troubled = False
+        self._faults = 0
+        self._ready = threading.Event()
+        self.evaluation = Evaluation(None)
+        if held:
+            self._publish(held.ruleset)
+        self.outbox = Outbox(size=options.queue_size, full=options.batch_size, bell=self._bell)
+        self._sender = Sender(
+            self.outbox,
+            instance=uuid.uuid4().hex,
+            batch_size=options.batch_size,
+            linger_s=options.flush_interval_s,
+        )
+        self._poller = Poller(
+            interval_s=options.poll_interval_s,
+            limit=options.max_ruleset_bytes,
+            held=held,
+            file=self._file,
+            publish=self._publish,
+        )
+
+    def start(self) -> None:
+        """Start the thread unless it runs. Waits for nobody; where it fails, the next call tries again."""
+        if self._thread is not None or self.closed or not self._starting.acquire(blocking=False):
+            return
+        try:
+            processes.promise_exit()
+            self._thread = threading.Thread(target=self._run, name="pointsman", daemon=True)
+            self._thread.start()
+        except Exception as error:  # No more threads (RuntimeError): a limit, or the interpreter is ending.
+            self._thread = None
+            self._note_fault(error)
+        finally:
+            self._starting.release()
+
+    def wait_until_ready(self, timeout_s: float) -> bool:
+        """Whether a ruleset is there, waiting for it at most so long."""
+        self.start()
+        return self._ready.wait(timeout_s)
+
+    def flush(self, timeout_s: float) -> bool:
+        """Whether every event submitted before was dealt with, within so long."""
+        if self._sender.is_idle:
+            return True
+        marker = self.outbox.mark()
+        self.start()
+        if self._thread is None:
+            return self._flush_here(marker, timeout_s)
+        self._urgent = True
+        self._bell.put(None)
+        return marker.reached.wait(timeout_s)
+
+    def close(self, timeout_s: float) -> bool:
+        """Take no more events, flush, end the thread: all within so long. Whether nothing was left unsent."""
+        deadline = monotonic() + timeout_s
+        self.closed = True
+        flushed = self.flush(timeout_s)
+        thread = self._thread
+        self._retired = True
+        self._bell.put(None)
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(max(0.0, deadline - monotonic()))
+        return flushed
+
+    def retire(self) -> None:
+        """The client is gone: send what is left, once, and end. May be called by a garbage collection."""
+        self.closed = self._urgent = self._retired = True
+        self._bell.put(None)
+
+    def at_exit(self, timeout_s: float) -> None:
+        """The interpreter is ending: send what is left, once."""
+        self.flush(timeout_s)
+
+    def after_fork(self) -> None:
+        """In the child: the ruleset stays; queue, connection, thread, counters and instance are new."""
+        try:
+            # Kept for ever: ending them could wait for locks that lost threads of the parent hold.
+            self._lost.append(self._transport)
+            if self._transport is not None:
+                self._transport.abandon()
+            self._transport = None
+            self._settle_in(self._poller.held)
+        except Exception as error:
+            self._note_fault(error)
+
+    def stats(self) -> Stats:
+        """The counters now. Taken without stopping anything: an event on its way may count twice, or not."""
+        sender, poller, ruleset = self._sender, self._poller, self.evaluation.ruleset
+        return Stats(
+            ready=ruleset is not None,
+            revision=None if ruleset is None else ruleset.revision,
+            queued=len(self.outbox) + sender.unsent,
+            sent=sender.sent,
+            accepted=sender.accepted,
+            rejected=sender.rejected,
+            dropped=self.outbox.losses(),
+            ignored=self.outbox.ignored,
+            batches=sender.batches,
+            retries=sender.retries,
+            polls=poller.polls,
+            poll_errors=poller.errors,
+            rulesets_refused=poller.refused,
+            cache_errors=self._file.errors if self._file else 0,
+            internal_errors=self._faults,
+            problem=sender.problem or poller.problem or (self._file.problem if self._file else None),
+        )
+
+    def _publish(self, ruleset: Ruleset) -> None:
+        self.evaluation = self.evaluation.followed_by(ruleset)
+        self._ready.set()
+
+    def _run(self) -> None:
+        try:
+            while not self._retired:
+                self._turn()
+            if self._urgent:
+                self._turn()
+        finally:
+            self._thread = None  # So that whatever ended it, the next use starts another.
+            if self._transport is not None:
+                self._transport.close()
+
+    def _turn(self) -> None:
+        """One round of whatever is due, then a wait for the next thing."""
+        try:
+            self._work()
+            self._say()
+        except Exception as error:
+            self._note_fault(error)
+            self._sleep(monotonic() + _AFTER_FAULT_S, through_rings=True)
+        else:
+            sending = self._sender.due()
+            self._sleep(self._poller.due if sending is None else min(self._poller.due, sending))
+
+    def _work(self) -> None:
+        if self._urgent:
+            self._urgent = False
+            self._sender.hurry()
+        transport = self._open()
+        while self._sender.step(transport):
+            self._poller.step(transport)  # In between: a busy application must hear of changes too.
+        if not self._retired:
+            self._poller.step(transport)
+
+    def _sleep(self, until: float, *, through_rings: bool = False) -> None:
+        while not self._retired and (left := until - monotonic()) > 0:
+            try:
+                self._bell.get(timeout=left)
+            except Empty:
+                return
+            if not through_rings:
+                break
+        while not self._bell.empty():
+            self._bell.get()
+
+    def _open(self) -> "Transport":
+        if self._transport is None:
+            with processes.importing:
+                from pointsman.transport import Transport  # A tenth of a second the host does not wait.
+            self._transport = Transport(self._address, self._key, self._options.timeout_s)
+        return self._transport
+
+    def _flush_here(self, marker: Marker, timeout_s: float) -> bool:
+        """Send in the caller's thread, where none can be started: once, within so long."""
+        deadline = monotonic() + timeout_s
+        if not self._inline.acquire(timeout=timeout_s):
+            return False
+        try:
+            self._sender.hurry()
+            transport = self._open()
+            transport.timeout_s = max(0.001, min(self._options.timeout_s, deadline - monotonic()))
+            while monotonic() < deadline and self._sender.step(transport):
+                transport.timeout_s = max(0.001, min(self._options.timeout_s, deadline - monotonic()))
+            transport.close()
+        except Exception as error:
+            self._note_fault(error)
+        finally:
+            self._inline.release()
+        return marker.reached.is_set()
+
+    def _say(self) -> None:
+        """Log, here rather than in the host's threads, whose handlers may wait: only changes and firsts."""
+        while self.outbox.notices:
+            _log.warning("%s", self.outbox.notices.popleft())
+        problem = self._sender.problem or self._poller.problem
+        if problem and not self._troubled:
+            _log.warning("%s: %s; going on with what is known, and trying again", self._address, problem)
+        elif self._troubled and not problem:
+            _log.info("%s answers again", self._address)
+        self._troubled = bool(problem)
+
+    def _note_fault(self, error: Exception) -> None:
+        self._faults += 1
+        if self._faults == 1:
+            self.outbox.notices.append(f"a fault in the client, survived: {type(error).__name__}: {error}")

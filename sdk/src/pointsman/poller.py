@@ -1,0 +1,95 @@
+"""Keeps the ruleset fresh: asks, judges the answer, and hands on only what may replace the one held."""
+
+from collections.abc import Callable
+from random import SystemRandom
+from time import monotonic
+from typing import Final
+
+from pointsman.backoff import Clock, full_jitter, retry_after_s
+from pointsman.core.codec import decode
+from pointsman.core.model import Ruleset
+from pointsman.errors import CodecError, Unreachable
+from pointsman.ruleset_file import Held, RulesetFile
+from pointsman.succession import Succession
+from pointsman.transport import Answer, Request, Transport
+
+Publish = Callable[[Ruleset], None]
+
+
+class Poller:
+    """Polls when due. Whatever the server answers, the ruleset held is kept and the next poll is planned."""
+
+    def __init__(
+        self,
+        *,
+        interval_s: float,
+        limit: int,
+        held: Held | None,
+        file: RulesetFile | None,
+        publish: Publish,
+        clock: Clock = monotonic,
+    ) -> None:
+        self._interval_s: Final = interval_s
+        self._limit: Final = limit
+        self._file: Final = file
+        self._publish: Final = publish
+        self._clock: Final = clock
+        self._random: Final = SystemRandom()  # The host's seeded sequence is the host's.
+        self._succession: Final = Succession()
+        self.held = held
+        self.due = 0.0
+        self.polls = 0
+        self.errors = 0
+        self.refused = 0
+        self.failures = 0
+        """Polls in a row that failed; 0 once one succeeds."""
+        self.problem: str | None = None
+
+    def step(self, transport: Transport) -> None:
+        """Poll if due; ``due`` then says when next."""
+        if self._clock() < self.due:
+            return
+        self.polls += 1
+        pause_s = 0.0
+        try:
+            answer = transport.ask(self._request())
+            pause_s = retry_after_s(answer.headers.get("retry-after"))
+            self._take(answer)
+        except (Unreachable, CodecError) as error:
+            self.errors += 1
+            self.failures += 1
+            self.problem = str(error)
+            self.due = self._clock() + max(pause_s, full_jitter(self._random, self.failures))
+        else:
+            self.failures = 0
+            self.problem = None
+            # Full jitter over the interval: processes started together spread out, and no change is
+            # older than the interval.
+            self.due = self._clock() + self._random.uniform(0.0, self._interval_s)
+
+    def _request(self) -> Request:
+        tag = {"If-None-Match": self.held.etag} if self.held and self.held.etag else {}
+        return Request(method="GET", path="/v1/ruleset", headers=tag, limit=self._limit)
+
+    def _take(self, answer: Answer) -> None:
+        if answer.status == 304 and self.held:
+            self._succession.confirm()
+            return
+        if answer.status != 200:
+            raise Unreachable(f"the server answered {answer.status} to the ruleset request")
+        held = Held(ruleset=self._read(answer.body), etag=answer.headers.get("etag", ""))
+        before = self.held.ruleset if self.held else None
+        if not self._succession.admits(before, held.ruleset, self._clock()):
+            self.refused += 1
+            raise CodecError("revision", f"{held.ruleset.revision} is older than the one held")
+        self.held = held
+        self._publish(held.ruleset)
+        if self._file:
+            self._file.save(answer.body, held.etag)
+
+    def _read(self, body: bytes) -> Ruleset:
+        try:
+            return decode(body)
+        except CodecError:
+            self.refused += 1
+            raise
