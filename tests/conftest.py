@@ -1,0 +1,3 @@
+"""What every house's tests share."""
+
+pytest_plugins = ["tests.servers"]
