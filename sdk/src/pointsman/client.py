@@ -168,7 +168,7 @@ def _plain_context(context: Mapping[str, object]) -> dict[str, Scalar]:
     """The attributes that can be sent: finite scalars under text. A copy: the host may change its own."""
     known: dict[str, Scalar] = {}
     for attribute, value in dict(context).items():
-        scalar, _ = plain(value)
+        scalar = value if isinstance(value, bool) else plain(value)[0]
         if scalar is None or not isinstance(attribute, str):
             continue
         if isinstance(scalar, str) or isfinite(scalar):

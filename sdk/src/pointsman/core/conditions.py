@@ -51,11 +51,12 @@ def plain(value: object) -> tuple[Scalar | None, type]:
 
     Subclasses (``StrEnum``, ``numpy.float64``, ``numpy.str_``) become their base, whatever they override.
     """
-    if isinstance(value, str):
+    # By type(), not isinstance(): an object may lie about its __class__, or raise when asked.
+    if issubclass(type(value), str):
         return str.__str__(value), str
-    if isinstance(value, int):
+    if issubclass(type(value), int):  # Never bool, which is in PLAIN and cannot be subclassed.
         return int.__index__(value), int
-    if isinstance(value, float):
+    if issubclass(type(value), float):
         return float.__float__(value), float
     return None, type(None)
 

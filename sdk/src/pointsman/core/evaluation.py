@@ -26,8 +26,6 @@ class Evaluation:
             return self._decider(flag)(unit, context)
         except Unanswerable as error:
             code = error.code
-        except UnicodeEncodeError:  # A lone surrogate: no bytes, so no bucket.
-            code = ErrorCode.TARGETING_KEY_MISSING
         except Exception:
             code = ErrorCode.GENERAL
         return self._failed(flag, unit, default, code)
@@ -43,9 +41,9 @@ class Evaluation:
     def _decider(self, flag: object) -> Decide:
         if self.ruleset is None:
             raise Unanswerable(ErrorCode.PROVIDER_NOT_READY)
-        if not isinstance(flag, str) or flag not in self.ruleset.flags:
+        key = _text(flag)
+        if key not in self.ruleset.flags:
             raise Unanswerable(ErrorCode.FLAG_NOT_FOUND)
-        key = str.__str__(flag)
         made = self.deciders.get(key)
         if made is None:
             made = self.deciders[key] = decider(self.ruleset.flags[key], self.ruleset.revision)

@@ -50,10 +50,18 @@ def threshold(end: int) -> int:
 
 
 def text_of_unit(unit: object) -> str:
-    """The unit as it is bucketed: text as it is, an integer as its decimal text. Unanswerable: the rest."""
-    if isinstance(unit, str) and unit:
+    """The unit as it is bucketed: text as it is, an integer as its decimal text. Unanswerable: the rest.
+
+    The rest includes empty text and text with a lone surrogate, which has no UTF-8 bytes to hash.
+    """
+    # By type(), not isinstance(): an object may lie about its __class__, or raise when asked.
+    if issubclass(type(unit), str) and str.__len__(unit):
+        try:
+            str.encode(unit)
+        except UnicodeEncodeError as error:
+            raise Unanswerable(ErrorCode.TARGETING_KEY_MISSING) from error
         return str.__str__(unit)
-    if isinstance(unit, int) and not isinstance(unit, bool) and abs(unit) < WIDEST_UNIT:
+    if issubclass(type(unit), int) and type(unit) is not bool and int.__abs__(unit) < WIDEST_UNIT:
         return int.__repr__(unit)
     raise Unanswerable(ErrorCode.TARGETING_KEY_MISSING)
 
@@ -62,12 +70,12 @@ def dict_of_context(context: object) -> dict[object, object]:
     """A mapping as a dict, None as an empty one. Unanswerable: anything else."""
     if context is None:
         return {}
-    if not isinstance(context, Mapping):
-        raise Unanswerable(ErrorCode.INVALID_CONTEXT)
     try:
-        return dict(context)
+        if issubclass(type(context), Mapping):
+            return dict(context)
     except Exception as error:  # The mapping is the caller's code, which may raise anything.
         raise Unanswerable(ErrorCode.INVALID_CONTEXT) from error
+    raise Unanswerable(ErrorCode.INVALID_CONTEXT)
 
 
 @lru_cache(maxsize=512)
@@ -109,7 +117,8 @@ class _Writer:
 
     def write(self) -> None:
         flag = self._flag
-        self._line(2, "if type(unit) is not str or not unit: unit = text_of_unit(unit)")
+        # Not ASCII: looked at more closely, for mmh3 5.3 ends the process (SIGSEGV) on a lone surrogate.
+        self._line(2, "if type(unit) is not str or not unit or not unit.isascii(): unit = text_of_unit(unit)")
         if flag.enabled and any(rule.conditions for rule in flag.rules):
             self._line(2, "if type(context) is not dict: context = dict_of_context(context)")
         else:
@@ -148,7 +157,8 @@ class _Writer:
         if len(variants) == 1:
             self._serve(indent, variants[0], "TARGETING_MATCH", rule_id)
             return
-        prefix = self._keep(f"{self._flag.salt}:")
+        # There and back: a salt that has no bytes fails here, and never reaches the hash.
+        prefix = self._keep(f"{self._flag.salt}:".encode().decode())
         self._line(indent, f"bits = murmur({prefix} + unit, 0, False)")
         if len(variants) > _CHAIN:
             self._bisect(indent, ends, variants, rule_id)

@@ -20,7 +20,12 @@ __all__ = [
 
 
 def even_weights(variants: list[str]) -> dict[str, int]:
-    """Weights in buckets, as equal as integers allow; the first variants get the odd buckets."""
+    """Weights in buckets, as equal as integers allow; the first variants get the odd buckets.
+
+    SplitError: no variants, or one named twice.
+    """
+    if not variants or len(set(variants)) != len(variants):
+        raise SplitError("an even split needs variants, each named once")
     share, odd = divmod(BUCKETS, len(variants))
     return {name: share + (index < odd) for index, name in enumerate(variants)}
 
@@ -79,8 +84,11 @@ def moved(before: Split, after: Split) -> int:
 
 
 def owner(split: Split, bucket: int) -> str:
-    """The variant that holds this bucket."""
-    return next(variant for start, end, variant in split if start <= bucket < end)
+    """The variant that holds this bucket. SplitError: the split does not cover it."""
+    for start, end, variant in split:
+        if start <= bucket < end:
+            return variant
+    raise SplitError(f"no range holds bucket {bucket}")
 
 
 def _check_weights(weights: Mapping[str, int]) -> None:
