@@ -1,4 +1,4 @@
-"""The report's numbers as CSV, with all their digits: an empty cell is a number that cannot be given. PURE."""
+"""The report's numbers as CSV, with all their digits; an empty cell is a number that cannot be given."""
 
 import csv
 import io

@@ -19,6 +19,7 @@ from experiments.model import (
 )
 from experiments.report import Decision
 from experiments.storage.tables import ExperimentRow
+from flags.limits import is_key
 from flags.storage.tables import EnvironmentRow, ProjectRow
 
 
@@ -41,6 +42,8 @@ def add(
 
 def find(session: Session, at: ExperimentAt) -> ExperimentView | None:
     """One experiment."""
+    if not all(map(is_key, (at.project, at.environment, at.experiment))):
+        return None
     found = session.execute(_all().where(*_is(at))).first()
     return None if found is None else _view(found[0], at)
 
@@ -53,6 +56,8 @@ def list_of(
     statuses: tuple[Status, ...] = (),
 ) -> tuple[ExperimentView, ...]:
     """Experiments, the newest first."""
+    if flag is not None and not is_key(flag):
+        return ()
     query = _all().order_by(ExperimentRow.id.desc())
     if environment_id is not None:
         query = query.where(ExperimentRow.environment_id == environment_id)
