@@ -1,6 +1,8 @@
 """Wiring: who talks to whom. Reads like a contents page; decides nothing."""
 
 import os
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from flask import Flask
 from flask_openapi3.models.info import Info
@@ -12,7 +14,13 @@ import runtime.audit
 import runtime.installation
 import runtime.lease  # noqa: F401  (naming every table is part of the wiring)
 from experiments.events.batch import MOST_BYTES
+from experiments.events.lake import Lake
+from experiments.events.steps import compact_lake, drain_inbox
+from experiments.guards import ExperimentGuard
+from experiments.refresh import refresh_reports
+from experiments.web import api as experiment_api
 from experiments.web import intake
+from experiments.web import pages as experiment_pages
 from flags.publisher import Publisher, caches_for
 from flags.web import api as flag_api
 from flags.web import delivery
@@ -25,6 +33,10 @@ from runtime.orphans import end_with_parent
 from runtime.settings import Settings
 from runtime.web import errors, formats, health, limits, security
 from runtime.web import state as web_state
+from runtime.worker import Step, Worker
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
 
 # A body is refused by its length alone above this; what unpacks to more is refused while unpacking.
 _MOST_BODY = MOST_BYTES + 100_000
@@ -36,8 +48,8 @@ def create_app(settings: Settings) -> Flask:
     app = OpenAPI(
         "app",
         info=Info(title="Pointsman", version="0.1.0"),
+        security_schemes={"token": {"type": "http", "scheme": "bearer"}},
         validation_error_callback=flag_api.refuse_model,
-        doc_ui=True,
     )
     app.config.update(
         SECRET_KEY=signing_key(database),
@@ -47,24 +59,54 @@ def create_app(settings: Settings) -> Flask:
         WTF_CSRF_TIME_LIMIT=None,
     )
     web_state.attach(app, web_state.WebState(settings=settings, database=database))
-    guards = ()
     publisher = Publisher(caches_for(settings.redis_url))
+    guards = (ExperimentGuard(),)
     flags_state.attach(app, flags_state.FlagsState(publisher=publisher, guards=guards))
     for part in (errors, formats, limits, security):
         part.register(app)
     forms = CSRFProtect(app)
-    for pages in (account_pages, flag_pages):
+    for pages in (account_pages, flag_pages, experiment_pages):
         app.register_blueprint(pages.blueprint)
     for machines in (health, delivery, intake):
         forms.exempt(machines.blueprint)
         app.register_blueprint(machines.blueprint)
-    for api in (flag_api,):
+    for api in (flag_api, experiment_api):
         forms.exempt(api.blueprint)
         app.register_api(api.blueprint)
     return app
+
+
+def create_worker(settings: Settings) -> Worker:
+    """The worker on a migrated database: events to the lake, then reports."""
+    database, lake = Database(settings.database_url), Lake(settings.lake_dir)
+
+    def reports(now: datetime) -> bool:
+        return refresh_reports(database, lake, now)
+
+    return Worker(
+        database,
+        [
+            Step(name="drain", run=lambda now: drain_inbox(database, lake, now), every_s=1.0),
+            Step(name="reports", run=reports, every_s=1.0),
+            Step(name="compact", run=lambda _: compact_lake(lake), every_s=60.0),
+        ],
+    )
+
+
+def create_stream(settings: Settings) -> "Starlette":
+    """The stream application on a migrated database."""
+    from flags.web import stream as flag_stream
+
+    return flag_stream.create_stream(Database(settings.database_url))
 
 
 def web() -> Flask:
     """What the web server runs, with the settings of the environment."""
     end_with_parent()
     return create_app(Settings.from_environment(os.environ))
+
+
+def stream() -> "Starlette":
+    """What the stream server runs, with the settings of the environment."""
+    end_with_parent()
+    return create_stream(Settings.from_environment(os.environ))
