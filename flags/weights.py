@@ -8,6 +8,7 @@ from pointsman.core.bucketing import BUCKETS
 from runtime.errors import Invalid
 
 _BUCKETS_PER_PERCENT: Final = BUCKETS // 100
+_FINEST: Final = Decimal("0.001")
 
 
 def buckets_of_percent(
@@ -33,11 +34,12 @@ def percent_of_buckets(buckets: int) -> Decimal:
 
 def _buckets(share: Decimal | float | str, field: str) -> int:
     try:
-        buckets = Decimal(str(share).strip()) * _BUCKETS_PER_PERCENT
+        percent = Decimal(str(share).strip())
     except InvalidOperation:
-        raise Invalid(field, f"{share!r} is not a number") from None
-    if not (buckets.is_finite() and 0 <= buckets <= BUCKETS):
+        raise Invalid(field, f"{str(share)[:40]!r} is not a number") from None
+    if not (percent.is_finite() and 0 <= percent <= 100):
         raise Invalid(field, "must be a share from 0 to 100 %")
-    if buckets != int(buckets):
+    exact = percent.quantize(_FINEST)
+    if exact != percent:
         raise Invalid(field, "has more than three decimals; the finest share is 0.001 %")
-    return int(buckets)
+    return int(exact * _BUCKETS_PER_PERCENT)
