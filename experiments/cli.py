@@ -47,8 +47,9 @@ class Request:
 @click.option("--split", metavar="A=50,B=50", help="Planned weights of the variants.  [default: equal]")
 @click.option(
     "--alpha",
-    type=click.FloatRange(1e-9, 1, max_open=True),
+    type=float,
     default=0.05,
+    callback=lambda _context, _option, value: _level(value),
     help="Intervals cover the truth with probability 1 - alpha.",
 )
 @click.option(
@@ -84,6 +85,12 @@ def analyze(as_json: bool, html: Path | None, **options: object) -> None:
     from experiments.terminal import show
 
     show(report)
+
+
+def _level(alpha: float) -> float:
+    if not 1e-9 <= alpha < 1:  # a range of click's lets nan through
+        raise click.BadParameter(f"{alpha} is not a number from 1e-9 to 1, such as 0.05")
+    return alpha
 
 
 def _report(request: Request) -> "Report":

@@ -49,7 +49,7 @@ def aggregate_file(path: Path, columns: Columns, engine: Engine | None = None) -
         missing = _check(cells, columns)
         return _aggregate(cells, columns, missing)
     except duckdb.Error as error:
-        raise Invalid("FILE", f"{path.name} cannot be read: {_first_line(error)}") from error
+        raise Invalid("FILE", f"{path.name} cannot be read: {_first_lines(error)}") from error
     finally:
         connection.disconnect()
 
@@ -166,5 +166,6 @@ def _units(arms: list[dict[str, Any]], fate: str) -> int:
     return sum(row["units"] for row in arms if row["fate"] == fate)
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+def _first_lines(error: Exception) -> str:
+    """What is wrong and where, without the engine's advice on its own options."""
+    return "; ".join(str(error).strip().splitlines()[:3])

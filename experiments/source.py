@@ -1,5 +1,6 @@
 """Opening a file of rows as a table: CSV by its own header's delimiter, or parquet."""
 
+import csv
 import gzip
 from pathlib import Path
 from typing import Any, Final
@@ -24,19 +25,22 @@ def open_table(connection: Any, path: Path) -> ir.Table:
     if not name.endswith((*_TEXT, *_PARQUET)):
         kinds = ", ".join((*_TEXT, *_PARQUET))
         raise Invalid("FILE", f"{path.name} is of no kind that can be read; use {kinds}")
+    if name.endswith(_PARQUET):
+        return connection.read_parquet(str(path))
     try:
-        header = _header(path) if name.endswith(_TEXT) else None
+        header = _header(path)
     except (OSError, EOFError) as error:
         raise Invalid("FILE", f"{path.name} cannot be read: {error}") from error
-    if header is None:
-        return connection.read_parquet(str(path))
     if not header.strip():
         raise Invalid("FILE", f"{path.name} is empty; its first line must name the columns")
+    delimiter = max(_DELIMITERS, key=header.count)
     return connection.read_csv(
         str(path),
-        all_varchar=True,
+        # Everything is said and nothing guessed: a guess may skip lines that do not look like the others.
+        auto_detect=False,
+        columns=dict.fromkeys(_column_names(header, delimiter), "VARCHAR"),
         header=True,
-        delim=max(_DELIMITERS, key=header.count),
+        delim=delimiter,
         quote='"',
         escape='"',
         nullstr=["", "NA"],
@@ -47,4 +51,20 @@ def _header(path: Path) -> str:
     opener = gzip.open if path.name.lower().endswith(".gz") else open
     with opener(path, "rb") as file:
         line: bytes = file.readline(_MOST_HEADER)
-    return line.decode("utf-8-sig", errors="replace")
+    try:
+        return line.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Invalid("FILE", f"{path.name} is not text in UTF-8") from error
+
+
+def _column_names(header: str, delimiter: str) -> list[str]:
+    try:
+        names = next(csv.reader([header], delimiter=delimiter))
+    except csv.Error as error:
+        raise Invalid("FILE", f"its first line does not name columns: {error}") from error
+    for name in names:
+        if not name:
+            raise Invalid("FILE", f"its first line leaves column {names.index(name) + 1} without a name")
+        if names.count(name) > 1:
+            raise Invalid("FILE", f"its first line names {name!r} twice; every column needs its own name")
+    return names
