@@ -6,7 +6,7 @@ by ``plain`` to an exact str, int, float, bool or None, and its type ``tN``.
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from pointsman.core.model import Condition, Operator, Scalar
 
@@ -46,7 +46,7 @@ def check_condition(condition: Condition) -> str | None:
     return None
 
 
-def plain(value: object) -> tuple[Scalar | None, type]:
+def plain(value: Any) -> tuple[Scalar | None, type]:
     """The attribute as an exact built-in scalar, and its type; None for what no condition can match.
 
     Subclasses (``StrEnum``, ``numpy.float64``, ``numpy.str_``) become their base, whatever they override.

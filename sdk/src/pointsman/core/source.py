@@ -49,7 +49,7 @@ def threshold(end: int) -> int:
     return -(-(end << 32) // BUCKETS)
 
 
-def text_of_unit(unit: object) -> str:
+def text_of_unit(unit: Any) -> str:
     """The unit as it is bucketed: text as it is, an integer as its decimal text. Unanswerable: the rest.
 
     The rest includes empty text and text with a lone surrogate, which has no UTF-8 bytes to hash.
@@ -66,7 +66,7 @@ def text_of_unit(unit: object) -> str:
     raise Unanswerable(ErrorCode.TARGETING_KEY_MISSING)
 
 
-def dict_of_context(context: object) -> dict[object, object]:
+def dict_of_context(context: Any) -> dict[object, object]:
     """A mapping as a dict, None as an empty one. Unanswerable: anything else."""
     if context is None:
         return {}
