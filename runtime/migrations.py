@@ -1,5 +1,6 @@
 """Bringing the database's tables up to date, and knowing whether they are."""
 
+import logging
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,7 @@ def upgrade(settings: Settings) -> None:
     from alembic.config import Config
 
     settings.data_dir.mkdir(parents=True, exist_ok=True)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     config = Config()
     config.set_main_option("script_location", str(FOLDER))
     config.attributes["database_url"] = settings.database_url

@@ -25,7 +25,7 @@ class Settings:
     port: int = 8000
     stream_port: int = 8001
     web_workers: int = 1
-    web_threads: int = 16
+    web_threads: int = 8
     secure_cookies: bool = False
     """True behind HTTPS: session cookies are then never sent in the clear."""
 
@@ -60,7 +60,7 @@ class Settings:
             port=_number(environ, "POINTSMAN_PORT", 8000, most=65535),
             stream_port=_number(environ, "POINTSMAN_STREAM_PORT", 8001, most=65535),
             web_workers=_number(environ, "POINTSMAN_WEB_WORKERS", 1, most=64),
-            web_threads=_number(environ, "POINTSMAN_WEB_THREADS", 16, most=256),
+            web_threads=_number(environ, "POINTSMAN_WEB_THREADS", 8, most=256),
             secure_cookies=environ.get("POINTSMAN_SECURE_COOKIES", "") == "1",
         )
 

@@ -32,11 +32,11 @@ def serve(client: Client, readers: DigitReaders, users: int) -> None:
 
         started = perf_counter()
         answer = readers.models[choice.variant].predict(image)[0]
-        latency_s = perf_counter() - started
+        latency_ms = (perf_counter() - started) * 1000
 
         client.expose(choice)
         client.record("correct", unit=unit, value=bool(answer == label))
-        client.record("latency", unit=unit, value=latency_s)
+        client.record("latency", unit=unit, value=latency_ms)
         if (number + 1) % _SAY_EVERY == 0 or number + 1 == users:
             _say({"served": number + 1})
 

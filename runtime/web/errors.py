@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from flask import Flask, Response, jsonify, redirect, render_template, request, url_for
+from flask import Flask, Response, g, jsonify, redirect, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from runtime.errors import (
@@ -54,7 +54,7 @@ def answer(error: PointsmanError) -> tuple[Response | str, int] | Response:
         return jsonify(body(error.code, str(error), **error.details())), status
     if isinstance(error, Unauthenticated) and request.method == "GET":
         return _to_sign_in()
-    return render_template("error.html", status=status, message=str(error), error=error), status
+    return _page(status, str(error), error), status
 
 
 def _to_sign_in() -> Response:
@@ -69,7 +69,9 @@ def _http(error: HTTPException) -> tuple[Response | str, int] | HTTPException:
     if for_program():
         code = error.name.lower().replace(" ", "_")
         return jsonify(body(code, error.description or error.name)), error.code
-    return (
-        render_template("error.html", status=error.code, message=error.description, error=error),
-        error.code,
-    )
+    return _page(error.code, error.description or error.name, error), error.code
+
+
+def _page(status: int, message: str, error: Exception) -> str:
+    # Who asks is shown if it was looked up already; an error page asks the database nothing.
+    return render_template("error.html", status=status, message=message, error=error, actor=g.get("actor"))

@@ -72,7 +72,7 @@ def _offline(report: Report, offline: Mapping[str, float]) -> list[OfflineLine]:
             variant=variant,
             offline=share(offline[variant]),
             online=share(found.mean),
-            gap=f"{100 * (found.mean - offline[variant]):+.2f} percentage points",
+            gap=f"{100 * (found.mean - offline[variant]):+.2f} percentage points".replace("-", "−"),
         )
         for variant, found in primary.variants.items()
         if variant in offline and found.mean is not None

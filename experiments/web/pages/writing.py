@@ -83,7 +83,7 @@ def _form(
     with state().database.reading() as session:
         here = place(session, project, environment)
         flags = flag_queries.list_flags(session, project, limit=1_000)
-    variants = sorted({name for detail in flags.items for name in detail.flag.variants})
+    names = dict.fromkeys(name for detail in flags.items for name in detail.flag.variants)
     return page(
         "experiments/form.html",
         section="experiments",
@@ -91,7 +91,7 @@ def _form(
         form=form,
         version=conflict.actual if conflict else form.version,
         flags=[(detail.flag.key, detail.flag.key) for detail in flags.items],
-        variants=variants,
+        variants=[(name, name) for name in names],
         kinds=KINDS,
         directions=DIRECTIONS,
         per_unit=PER_UNIT,

@@ -18,7 +18,7 @@ from flags.web.pages.forms import (
 from flags.web.pages.present import OPERATORS
 from flags.web.place import page, place
 from flags.web.state import by
-from runtime.errors import Conflict, Invalid
+from runtime.errors import Conflict, Invalid, Locked
 from runtime.web.state import state
 
 _TYPE_WORDS = {"text": "text", "number": "number", "boolean": "true/false", "json": "JSON list"}
@@ -43,6 +43,8 @@ def edit_targeting(project: str, environment: str, flag: str) -> ResponseReturnV
             return _form(at, stored, form, preview=_preview(at, form)), 200
     except Invalid as error:
         return _form(at, stored, form, error=_on_form(error)), 422
+    except Locked as error:
+        return _form(at, stored, form, error=error), 423
     except Conflict as conflict:
         fresh = TargetingForm(
             version=str(conflict.actual),
@@ -76,7 +78,7 @@ def _form(
     form: TargetingForm,
     *,
     preview: TargetingPreview | None = None,
-    error: Invalid | None = None,
+    error: Invalid | Locked | None = None,
     conflict: Conflict | None = None,
 ) -> str:
     with state().database.reading() as session:
