@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from prometheus_client import REGISTRY
 from sqlalchemy.orm import Session
 
 from flags import queries, service
@@ -64,3 +65,8 @@ def actions(session: Session) -> list[str]:
 def revision(session: Session, environment: str = "prod") -> int:
     """The revision an environment of `demo` is at."""
     return queries.get_environment(session, "demo", environment).revision
+
+
+def counted(name: str, **labels: str) -> float:
+    """What a metric stands at; 0 before it was ever counted."""
+    return REGISTRY.get_sample_value(name, labels) or 0.0
