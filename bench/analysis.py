@@ -21,8 +21,8 @@ from typing import Any, Final
 
 from experiments.aggregate import Scope, aggregate_files
 from experiments.analysis import Aggregates, Question, analyse
+from experiments.budget import Budget
 from experiments.codec import to_json
-from experiments.engine import Engine
 from experiments.events.lake import Lake
 from experiments.metrics import PerUnit, mean, proportion
 from experiments.report import Exclusions, Window
@@ -119,7 +119,7 @@ def report_ours(folder: Path) -> dict[str, Any]:
         Scope(environment="demo/prod", flag="bench", rule="bench", window=_WINDOW),
         _METRICS,
         variants=_VARIANTS,
-        engine=Engine(spill=folder / "spill"),
+        budget=Budget(spill=folder / "spill"),
     )
     return to_json(analyse(_QUESTION, aggregates, now=_WINDOW.end))
 

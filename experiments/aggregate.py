@@ -12,7 +12,8 @@ import ibis
 from ibis import ir
 
 from experiments.analysis import Aggregates
-from experiments.engine import Engine, connect, moment_columns, moments_in, rows_of
+from experiments.budget import Budget
+from experiments.engine import connected, moment_columns, moments_in, rows_of
 from experiments.metrics import Metric, PerUnit
 from experiments.report import Exclusions, Window
 
@@ -58,20 +59,17 @@ def aggregate_files(
     metrics: Sequence[Metric],
     *,
     variants: Collection[str],
-    engine: Engine | None = None,
+    budget: Budget | None = None,
 ) -> Aggregates:
     """Aggregates of parquet files; no files are no events. ``variants``: the planned ones.
 
     duckdb.Error: a file cannot be read, or the work fits neither memory nor disk.
     """
-    connection = connect(engine or Engine())
-    try:
+    with connected(budget or Budget()) as connection:
         plan = moments_plan(
             _table(connection, exposures, EXPOSURES), _table(connection, outcomes, OUTCOMES), scope, metrics
         )
         return _aggregates(rows_of(plan), metrics, variants)
-    finally:
-        connection.disconnect()
 
 
 def moments_plan(
@@ -131,13 +129,11 @@ def _totals(first: ir.Table, outcomes: ir.Table, scope: Scope, metrics: Sequence
 
 def _total(after: ir.Table, metric: Metric) -> Any:
     of_metric = after.name == metric.outcome
-    match metric.per_unit:
-        case PerUnit.ANY:
-            return (after.value > 0).cast("int8").max(where=of_metric)
-        case PerUnit.SUM:
-            return after.value.sum(where=of_metric)
-        case PerUnit.MEAN:
-            return after.value.mean(where=of_metric)
+    if metric.per_unit is PerUnit.ANY:
+        return (after.value > 0).cast("int8").max(where=of_metric)
+    if metric.per_unit is PerUnit.SUM:
+        return after.value.sum(where=of_metric)
+    return after.value.mean(where=of_metric)
 
 
 def _value(joined: ir.Table, index: int, metric: Metric) -> Any:

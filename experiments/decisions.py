@@ -7,7 +7,8 @@ from experiments.metrics import Direction, Metric
 from experiments.report import Comparison, Decision, Findings, Tone, Verdict
 from experiments.rule import DecisionRule, Guardrail, Method
 from experiments.sentences import amount, number, share
-from experiments.stats.results import Interval, NotEstimable
+from experiments.stats.results import Interval
+from experiments.stats.srm import SampleRatio
 
 __all__ = ["CROSSOVER_LIMIT", "DecisionRule", "Guardrail", "Method", "decide"]
 
@@ -57,9 +58,7 @@ def _distrust(findings: Findings) -> str | None:
     seen = sum(findings.units.values()) + crossovers
     if not findings.challengers:
         return "there is no second variant to compare control with"
-    if isinstance(srm, NotEstimable):
-        return f"the sample ratio cannot be checked: {srm.reason}"
-    if srm.alarm:
+    if isinstance(srm, SampleRatio) and srm.alarm:
         counts = ", ".join(f"{variant} {units:,}" for variant, units in srm.observed.items())
         return (
             f"sample-ratio mismatch: {counts} units do not fit the planned split "

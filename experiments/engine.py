@@ -4,43 +4,39 @@ Importing this costs a second of Ibis: only analyses do, inside functions.
 """
 
 import math
-import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import ibis
 from ibis import ir
 
+from experiments.budget import Budget
 from experiments.stats.moments import EMPTY, LARGEST, Moments
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Engine:
-    """How much of the machine an analysis may use."""
-
-    memory: str = "1GB"
-    spill: Path = Path(tempfile.gettempdir()) / "pointsman-spill"
-    """Where what does not fit in memory goes; emptied freely."""
-    threads: int | None = None
-    """None: one for every core."""
-
-
-def connect(engine: Engine) -> Any:
-    """A DuckDB of its own, in memory. Close it with `disconnect`."""
-    engine.spill.mkdir(parents=True, exist_ok=True)
-    options: dict[str, Any] = {
-        "memory_limit": engine.memory,
-        "temp_directory": str(engine.spill),
-        # The order of rows means nothing to us, and keeping it costs memory.
-        "preserve_insertion_order": False,
-        # Nothing is ever fetched: an extension that is not there is an error, not a download.
-        "autoinstall_known_extensions": False,
-    }
-    if engine.threads is not None:
-        options["threads"] = engine.threads
-    return ibis.duckdb.connect(**options)
+@contextmanager
+def connected(budget: Budget) -> Iterator[Any]:
+    """A DuckDB of its own, in memory, closed afterwards; what it spilled goes with it."""
+    if budget.spill is not None:
+        budget.spill.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="pointsman-", dir=budget.spill) as folder:
+        options: dict[str, Any] = {
+            "memory_limit": budget.memory,
+            "temp_directory": folder,
+            # The order of rows means nothing to us, and keeping it costs memory.
+            "preserve_insertion_order": False,
+            # Nothing is ever fetched: an extension that is not there is an error, not a download.
+            "autoinstall_known_extensions": False,
+        }
+        if budget.threads is not None:
+            options["threads"] = budget.threads
+        connection = ibis.duckdb.connect(**options)
+        try:
+            yield connection
+        finally:
+            connection.disconnect()
 
 
 @ibis.udf.agg.builtin(name="favg")  # type: ignore[untyped-decorator]  # Ibis declares no type here

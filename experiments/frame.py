@@ -15,7 +15,8 @@ import ibis
 from ibis import ir
 
 from experiments.analysis import Aggregates
-from experiments.engine import Engine, connect, moment_columns, moments_in, rows_of
+from experiments.budget import Budget
+from experiments.engine import connected, moment_columns, moments_in, rows_of
 from experiments.metrics import Metric, MetricKind
 from experiments.report import Exclusions
 from experiments.source import open_table
@@ -36,22 +37,19 @@ class Columns:
     metrics: Sequence[Metric]
 
 
-def aggregate_file(path: Path, columns: Columns, engine: Engine | None = None) -> Aggregates:
+def aggregate_file(path: Path, columns: Columns, budget: Budget | None = None) -> Aggregates:
     """Units and moments by variant, of a CSV or parquet file.
 
     Invalid: names the option (``--unit``, ``--variant``, ``--metric``, ``FILE``), what is wrong, and what
     is available.
     """
-    connection = connect(engine or Engine())
     try:
-        table = open_table(connection, path)
-        cells = _cells(table, columns)
-        missing = _check(cells, columns)
-        return _aggregate(cells, columns, missing)
+        with connected(budget or Budget()) as connection:
+            cells = _cells(open_table(connection, path), columns)
+            missing = _check(cells, columns)
+            return _aggregate(cells, columns, missing)
     except duckdb.Error as error:
         raise Invalid("FILE", f"{path.name} cannot be read: {_first_lines(error)}") from error
-    finally:
-        connection.disconnect()
 
 
 def _cells(table: ir.Table, columns: Columns) -> ir.Table:

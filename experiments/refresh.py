@@ -9,6 +9,7 @@ from typing import Final
 from prometheus_client import Counter
 
 from experiments.analysis import Question
+from experiments.budget import Budget
 from experiments.events.lake import Lake
 from experiments.model import ExperimentView, Status
 from experiments.report import Report, Window
@@ -18,6 +19,9 @@ from runtime.database import Database
 
 # New events arrive all the time: a report is made anew at most this often, or at once when asked for.
 LEAST_AGE: Final = timedelta(seconds=15)
+
+# After a stop late events still arrive for a while; from then on their trickle is looked at now and then.
+SETTLED_AFTER: Final = timedelta(hours=1)
 
 # Clocks of applications may run ahead a little; ingestion refuses events that are further in the future.
 _CLOCKS_AHEAD: Final = timedelta(hours=1)
@@ -36,7 +40,7 @@ class Job:
     due_since: datetime
 
 
-def refresh_reports(database: Database, lake: Lake, now: datetime, *, memory: str = "1GB") -> bool:
+def refresh_reports(database: Database, lake: Lake, now: datetime, budget: Budget | None = None) -> bool:
     """Make the one report that is due longest; whether there are more to make at once.
 
     Due is a running or stopped experiment whose data or state changed since its last report, or whose
@@ -47,15 +51,15 @@ def refresh_reports(database: Database, lake: Lake, now: datetime, *, memory: st
         standings = {view.id: reports.standing(session, view.id) for view in views}
     jobs = due_jobs(views, standings, _lake_state(lake), now=now)
     for job in jobs:
-        if _made(database, lake, job, now, memory=memory):
+        if _made(database, lake, job, now, budget or Budget()):
             return len(jobs) > 1
     return False
 
 
-def _made(database: Database, lake: Lake, job: Job, now: datetime, *, memory: str) -> bool:
+def _made(database: Database, lake: Lake, job: Job, now: datetime, budget: Budget) -> bool:
     """Whether the report is stored. One that fails is logged and stays due; others must not wait for it."""
     try:
-        report, svg = _compute(job.experiment, lake, now, memory=memory)
+        report, svg = _compute(job.experiment, lake, now, budget)
     except Exception:
         log.exception("the report of %s could not be made; it will be tried again", job.experiment.at.path)
         REPORTS.labels("failed").inc()
@@ -89,18 +93,20 @@ def due_jobs(
 def _is_due(job: Job, standing: Standing, now: datetime) -> bool:
     if standing.computed_at is None or standing.requested_at is not None:
         return True
-    return standing.fingerprint != job.fingerprint and now - standing.computed_at >= LEAST_AGE
+    stopped_at = job.experiment.stopped_at
+    settled = stopped_at is not None and standing.computed_at - stopped_at >= SETTLED_AFTER
+    least_age = SETTLED_AFTER if settled else LEAST_AGE
+    return standing.fingerprint != job.fingerprint and now - standing.computed_at >= least_age
 
 
 def _lake_state(lake: Lake) -> str:
     return f"exposures={lake.version('exposures')};outcomes={lake.version('outcomes')}"
 
 
-def _compute(view: ExperimentView, lake: Lake, now: datetime, *, memory: str) -> tuple[Report, str]:
+def _compute(view: ExperimentView, lake: Lake, now: datetime, budget: Budget) -> tuple[Report, str]:
     from experiments.aggregate import Scope, aggregate_files
     from experiments.analysis import analyse
     from experiments.charts import forest_svg
-    from experiments.engine import Engine
 
     question, window = question_of(view), _window(view, now)
     assert view.plan is not None  # noqa: S101  (only drafts have none, and they are never reported)
@@ -115,7 +121,7 @@ def _compute(view: ExperimentView, lake: Lake, now: datetime, *, memory: str) ->
         ),
         view.design.metrics,
         variants=question.planned.keys(),
-        engine=Engine(memory=memory),
+        budget=budget,
     )
     shown = Window(start=window.start, end=min(window.end, now))
     final = view.status is not Status.RUNNING

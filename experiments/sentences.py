@@ -93,10 +93,8 @@ def _change(metric: Metric, treated: Comparison) -> str:
 
 
 def _first_reason(treated: Comparison) -> str:
-    for field in ("always_valid_ci", "ci", "difference"):
-        if field in treated.not_estimable:
-            return treated.not_estimable[field]
-    return "nothing was measured"
+    fields = ("difference", "always_valid_ci", "ci")
+    return next(treated.not_estimable[field] for field in fields if field in treated.not_estimable)
 
 
 def _signed(value: float) -> str:

@@ -2,7 +2,7 @@
 
 An asymptotic confidence sequence covers the truth at all sample sizes at once with probability 1 - alpha.
 Source: Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas, "Time-uniform central limit theory and asymptotic
-confidence sequences" (2021, arXiv:2103.06476; Annals of Statistics 52, 2024), their (24) for rho.
+confidence sequences" (2021, arXiv:2103.06476; Annals of Statistics 52, 2024).
 """
 
 import math

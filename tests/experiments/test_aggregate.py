@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from experiments.aggregate import Scope, aggregate_files
 from experiments.analysis import Aggregates
-from experiments.engine import Engine
+from experiments.budget import Budget
 from experiments.events.columns import SCHEMAS
 from experiments.metrics import Metric, PerUnit, mean, proportion
 from experiments.report import Exclusions, Window
@@ -53,7 +53,7 @@ def aggregate(
         SCOPE,
         metrics or (CLICK,),
         variants=("a", "b"),
-        engine=Engine(spill=tmp_path / "spill", threads=1),
+        budget=Budget(spill=tmp_path / "spill", threads=1),
     )
 
 
@@ -157,9 +157,9 @@ def test_outcomes_of_elsewhere_or_another_time_do_not_count(tmp_path: Path, othe
 
 
 def test_no_files_are_no_units(tmp_path: Path) -> None:
-    engine = Engine(spill=tmp_path)
+    budget = Budget(spill=tmp_path)
 
-    found = aggregate_files([], [], SCOPE, [CLICK, REVENUE], variants=("a", "b"), engine=engine)
+    found = aggregate_files([], [], SCOPE, [CLICK, REVENUE], variants=("a", "b"), budget=budget)
 
     assert found.units == {}
     assert found.moments == {"click": {}, "revenue": {}}
@@ -168,7 +168,7 @@ def test_no_files_are_no_units(tmp_path: Path) -> None:
 def test_exposures_without_any_outcome_are_units_with_zeros(tmp_path: Path) -> None:
     files = _files(tmp_path, "exposures", [exposure("u1", "a"), exposure("u2", "a")])
 
-    found = aggregate_files(files, [], SCOPE, [CLICK], variants=("a", "b"), engine=Engine(spill=tmp_path))
+    found = aggregate_files(files, [], SCOPE, [CLICK], variants=("a", "b"), budget=Budget(spill=tmp_path))
 
     assert found.moments["click"]["a"] == Moments(n=2, mean=0.0, m2=0.0)
 

@@ -129,6 +129,13 @@ def test_too_many_crossovers_give_no_verdict() -> None:
     assert "seen in two variants" in many.reason
 
 
+def test_crossovers_alone_give_no_verdict() -> None:
+    verdict = report({CLICK: {}}, units={"a": 0, "b": 0}, exclusions=Exclusions(crossovers=5)).verdict
+
+    assert not verdict.trusted
+    assert "5 of 5 units" in verdict.reason
+
+
 def test_no_units_are_missing_not_equal() -> None:
     verdict = report({CLICK: {}}, units={"a": 0, "b": 0}).verdict
 

@@ -10,7 +10,7 @@ from experiments.codec import to_json
 from experiments.events.columns import to_tables
 from experiments.events.lake import Lake
 from experiments.model import StoredReport
-from experiments.refresh import LEAST_AGE, refresh_reports
+from experiments.refresh import LEAST_AGE, SETTLED_AFTER, refresh_reports
 from experiments.report import Decision
 from runtime.database import Database
 from runtime.errors import NotFound
@@ -144,6 +144,23 @@ def test_a_stopped_experiment_without_a_clear_answer_is_inconclusive(database: D
     refresh_reports(database, lake, LATER)
 
     assert stored(database).report.verdict.decision is Decision.INCONCLUSIVE
+
+
+def test_long_after_the_stop_late_events_are_looked_at_now_and_then(database: Database, lake: Lake) -> None:
+    stopped_at = NOW + timedelta(minutes=30)
+    with database.session() as session:
+        stop(session, start(session), now=stopped_at)
+    first = stopped_at + SETTLED_AFTER
+    refresh_reports(database, lake, first)
+    fill(lake, 1)
+
+    refresh_reports(database, lake, first + LEAST_AGE)
+    soon = stored(database)
+    refresh_reports(database, lake, first + SETTLED_AFTER)
+    later = stored(database)
+
+    assert soon.computed_at == first
+    assert later.report.units == {"v1": 200, "v2": 200}
 
 
 def test_drafts_get_no_report(database: Database, lake: Lake) -> None:

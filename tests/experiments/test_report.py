@@ -8,6 +8,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from rich.console import Console
 
 from experiments.analysis import Aggregates, Question, analyse
 from experiments.charts import COLOURS, forest_rows, forest_svg
@@ -19,6 +20,7 @@ from experiments.rule import DecisionRule, Guardrail, Method
 from experiments.sentences import number, sentence
 from experiments.stats.moments import EMPTY, Moments
 from experiments.table import NOTHING, rows, trust
+from experiments.terminal import show
 from runtime.errors import Invalid
 from tests.experiments.reports import CLICK, NOW, around, clicks, report
 
@@ -247,3 +249,19 @@ def test_several_challengers_have_rows_of_their_own() -> None:
     found = report({CLICK: clicks(a=200, b=300, c=250)})
 
     assert [row["row"] for row in forest_rows(found)] == ["click, b", "click, c"]
+
+
+def test_the_terminal_says_what_is_missing_and_never_ships_what_is_not_trusted() -> None:
+    waiting = report({CLICK: clicks(a=200, b=350)}, rule=DecisionRule(primary="click", minimum_units=2_000))
+    broken = report({CLICK: clicks(a=200, b=350)}, units={"a": 1_000, "b": 2_000})
+
+    assert "Missing: 1,000 more units in a (of 2,000)" in shown(waiting)
+    assert "NO VERDICT" in shown(broken)
+    assert "SHIP b" in shown(report({CLICK: clicks(a=200, b=350)}))
+
+
+def shown(found: Report) -> str:
+    console = Console(file=io.StringIO(), width=80)
+    show(found, console)
+    assert isinstance(console.file, io.StringIO)
+    return " ".join(console.file.getvalue().split())

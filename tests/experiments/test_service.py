@@ -31,6 +31,7 @@ from tests.experiments.world import (
     target,
 )
 
+THREADS = 8
 SHIP = Outcome(decision=Decision.SHIP, variant="v2", note="clear")
 
 
@@ -293,6 +294,7 @@ def test_on_postgresql_too_of_many_starts_at_once_exactly_one_wins(postgres_url:
     try:
         Base.metadata.create_all(opened.engine)
         _race(opened)
+        _race_of_edits(opened)
     finally:
         opened.close()
 
@@ -302,6 +304,7 @@ def test_of_many_starts_at_once_exactly_one_wins(tmp_path: object) -> None:
     try:
         Base.metadata.create_all(opened.engine)
         _race(opened)
+        _race_of_edits(opened)
     finally:
         opened.close()
 
@@ -309,24 +312,49 @@ def test_of_many_starts_at_once_exactly_one_wins(tmp_path: object) -> None:
 def _race(database: Database) -> None:
     with database.session() as session:
         make_flag(session)
-        ats = [replace(AT, experiment=f"e{index}") for index in range(8)]
+        ats = [replace(AT, experiment=f"e{index}") for index in range(THREADS)]
         for at in ats:
             service.create(session, ADA, at, design(), now=NOW)
-    barrier, refusals = Barrier(len(ats)), list[PointsmanError]()
 
-    def run(at: ExperimentAt) -> None:
+    def run(session: Session, index: int) -> None:
+        service.start(session, ADA, ats[index], expected_version=1, now=NOW)
+
+    refusals = _at_once(database, run)
+
+    assert len(refusals) == THREADS - 1
+    assert all(isinstance(error, Locked) for error in refusals)
+
+
+def _race_of_edits(database: Database) -> None:
+    with database.session() as session:
+        service.create(session, ADA, AT, design(), now=NOW)
+
+    def run(session: Session, index: int) -> None:
+        service.edit(session, ADA, AT, design(name=f"Name {index}"), expected_version=1)
+
+    refusals = _at_once(database, run)
+
+    assert len(refusals) == THREADS - 1
+    assert all(isinstance(error, Conflict) and error.actual == 2 for error in refusals)
+    with database.reading() as session:
+        assert queries.get_experiment(session, AT).version == 2
+        assert actions(session).count("experiment.edit") == 1
+
+
+def _at_once(database: Database, run: Callable[[Session, int], object]) -> list[PointsmanError]:
+    barrier, refusals = Barrier(THREADS), list[PointsmanError]()
+
+    def attempt(index: int) -> None:
         barrier.wait()
         try:
             with database.session() as session:
-                service.start(session, ADA, at, expected_version=1, now=NOW)
+                run(session, index)
         except PointsmanError as error:
             refusals.append(error)
 
-    threads = [Thread(target=run, args=(at,)) for at in ats]
+    threads = [Thread(target=attempt, args=(index,)) for index in range(THREADS)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-
-    assert len(refusals) == len(ats) - 1
-    assert all(isinstance(error, Locked) for error in refusals)
+    return refusals
