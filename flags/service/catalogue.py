@@ -9,12 +9,19 @@ from flags import limits
 from flags.encoding import differences
 from flags.guards import Action, By
 from flags.model import FlagEdit, FlagView, NewFlag, ProjectView
-from flags.service.opening import everywhere, flag_conflict, open_flag, open_project, refuse_archived
+from flags.service.opening import (
+    everywhere,
+    flag_conflict,
+    known_flag,
+    open_flag,
+    open_project,
+    refuse_archived,
+)
 from flags.service.places import first_state
 from flags.service.publishing import Step, publish, step, trace
 from flags.storage import flags, places
 from flags.validation import check_named, check_variants, refuse
-from runtime.errors import Invalid, Locked, NotFound
+from runtime.errors import Invalid, Locked
 
 
 def create_flag(session: Session, by: By, project: str, new: NewFlag) -> FlagView:
@@ -102,18 +109,11 @@ def _save(
         "archived_at": after.archived_at,
     }
     if not flags.change(session, before.id, before.version, values):
-        raise flag_conflict(_current(session, before), before.version)
+        raise flag_conflict(known_flag(session, before.project, before.key), before.version)
     saved = replace(after, version=before.version + 1)
     details = {"revisions": published, "changed": differences(before, saved)}
     trace(session, by, action, everywhere(saved), details)
     return saved
-
-
-def _current(session: Session, flag: FlagView) -> FlagView:
-    found = flags.flag(session, flag.project, flag.key)
-    if found is None:
-        raise NotFound("flag", f"{flag.project}/{flag.key}")
-    return found
 
 
 def _refuse_taken(session: Session, project: ProjectView, key: str) -> None:

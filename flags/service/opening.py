@@ -39,7 +39,7 @@ def open_flag(
     """A flag and its states, with every environment locked. NotFound, Conflict."""
     open_project(session, project_key)
     places.environments(session, project_key, lock=True)
-    flag = _flag(session, project_key, key)
+    flag = known_flag(session, project_key, key)
     if flag.version != expected_version:
         raise flag_conflict(flag, expected_version)
     return flag, states.states_of(session, [flag.id]).get(flag.id, ())
@@ -48,7 +48,7 @@ def open_flag(
 def open_state(session: Session, at: FlagAt, expected_version: int) -> tuple[FlagView, FlagState]:
     """A flag and its state in one environment, which is locked. NotFound, Locked (archived), Conflict."""
     environment = open_environment(session, at.project, at.environment)
-    flag = _flag(session, at.project, at.flag)
+    flag = known_flag(session, at.project, at.flag)
     refuse_archived(flag)
     state = states.state(session, flag.id, environment.id)
     if state.version != expected_version:
@@ -78,7 +78,8 @@ def state_conflict(at: FlagAt, state: FlagState, expected_version: int) -> Confl
     return Conflict(subject, expected_version, state.version, state_json(state))
 
 
-def _flag(session: Session, project_key: str, key: str) -> FlagView:
+def known_flag(session: Session, project_key: str, key: str) -> FlagView:
+    """The flag as it is now, archived or not. NotFound."""
     flag = flags.flag(session, project_key, key)
     if flag is None:
         raise NotFound("flag", f"{project_key}/{key}")

@@ -7,6 +7,7 @@ import pytest
 from runtime.database import Database
 from tests.flags.test_guards import SplitLock
 from tests.flags.web import Api, api_of
+from tests.platform import ROOT
 
 FLAG: dict[str, Any] = {
     "key": "ranker",
@@ -266,3 +267,14 @@ def test_the_api_documents_itself(api: Api) -> None:
     assert spec["openapi"].startswith("3.1")
     assert "/api/v1/projects/{project}/flags/{flag}/environments/{environment}/targeting" in spec["paths"]
     assert "FlagOut" in spec["components"]["schemas"]
+
+
+def test_every_route_is_in_the_reference(api: Api) -> None:
+    reference = (ROOT / "docs" / "reference" / "flags-api.md").read_text()
+    rows = [row for row in reference.splitlines() if row.startswith("| ")]
+
+    paths = api.client.get("/openapi/openapi.json").get_json()["paths"]
+
+    for path, methods in paths.items():
+        own = " ".join(row for row in rows if f"`{path.removeprefix('/api/v1')}`" in row)
+        assert all(method.upper() in own for method in methods), path
