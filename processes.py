@@ -6,7 +6,7 @@ import os
 import click
 
 from runtime.errors import Invalid
-from runtime.orphans import PARENT_VARIABLE, end_with_parent
+from runtime.orphans import announce_parent, end_with_parent
 from runtime.settings import Settings
 from runtime.signals import on_end
 
@@ -25,16 +25,15 @@ def settings_or_exit() -> Settings:
 @click.command()
 def serve() -> None:
     """Run web, worker and stream; migrate the database first."""
-    from runtime import migrations  # noqa: PLC0415
-    from runtime.supervisor import Supervisor  # noqa: PLC0415
+    from runtime import migrations
+    from runtime.supervisor import Supervisor
 
     logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
     settings = settings_or_exit()
     migrations.upgrade(settings)
     supervisor = Supervisor(("web", "worker", "stream"), settings.to_environment())
     on_end(supervisor.stop)
-    if PARENT_VARIABLE in os.environ:
-        end_with_parent()
+    end_with_parent()
     click.echo(f"Pointsman serves at {settings.base_url} (data in {settings.data_dir})")
     supervisor.run()
 
@@ -42,11 +41,12 @@ def serve() -> None:
 @click.command()
 def web() -> None:
     """Run the web server until SIGTERM; requests under way are finished first."""
-    from granian import Granian  # noqa: PLC0415
-    from granian.constants import Interfaces  # noqa: PLC0415
+    from granian import Granian
+    from granian.constants import Interfaces
 
     settings = settings_or_exit()
     end_with_parent()
+    announce_parent()
     Granian(
         "app:web",
         address=settings.host,
@@ -65,7 +65,7 @@ def web() -> None:
 @click.command()
 def worker() -> None:
     """Run the worker until SIGTERM; the step under way is finished first."""
-    from app import create_worker  # noqa: PLC0415
+    from app import create_worker
 
     logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
     end_with_parent()
@@ -77,11 +77,12 @@ def worker() -> None:
 @click.command()
 def stream() -> None:
     """Run the stream server until SIGTERM."""
-    from granian import Granian  # noqa: PLC0415
-    from granian.constants import Interfaces  # noqa: PLC0415
+    from granian import Granian
+    from granian.constants import Interfaces
 
     settings = settings_or_exit()
     end_with_parent()
+    announce_parent()
     Granian(
         "app:stream",
         address=settings.host,
@@ -98,10 +99,8 @@ def stream() -> None:
 @click.command()
 def migrate() -> None:
     """Create or update every table; safe to repeat."""
-    from runtime import migrations  # noqa: PLC0415
+    from runtime import migrations
 
     settings = settings_or_exit()
     migrations.upgrade(settings)
     click.echo(f"The database is at revision {migrations.newest()}.")
-
-

@@ -1,4 +1,4 @@
-"""A process started by the supervisor ends when the supervisor is gone, kill -9 included."""
+"""A process started by another of ours ends when that one is gone, kill -9 included."""
 
 import os
 import signal
@@ -7,22 +7,29 @@ from typing import Final
 
 PARENT_VARIABLE: Final = "POINTSMAN_PARENT"
 _EVERY_S: Final = 0.5
+_GRACE_S: Final = 5.0
+
+
+def announce_parent() -> None:
+    """Tell the processes that this one will start whose children they are."""
+    os.environ[PARENT_VARIABLE] = str(os.getpid())
 
 
 def end_with_parent() -> None:
-    """Watch the parent this process was born to, and end this process once it is gone.
+    """End this process once the one that announced itself as its parent is gone, now or later.
 
-    Does nothing unless the supervisor started us: a process run by hand may outlive its shell.
+    Does nothing where nobody did: a process run by hand may outlive its shell.
     """
-    if PARENT_VARIABLE in os.environ:
-        born_to = os.getppid()
-        threading.Thread(target=_watch, args=(born_to,), name="pointsman-orphan", daemon=True).start()
+    announced = os.environ.get(PARENT_VARIABLE, "")
+    if announced.isdecimal():
+        parent = int(announced)
+        threading.Thread(target=_watch, args=(parent,), name="pointsman-orphan", daemon=True).start()
 
 
-def _watch(born_to: int) -> None:
+def _watch(parent: int) -> None:
     tick = threading.Event()
-    while not tick.wait(_EVERY_S):
-        if os.getppid() != born_to:
-            os.kill(os.getpid(), signal.SIGTERM)
-            tick.wait(5)
-            os._exit(1)  # SIGTERM was not enough, and nobody is left to ask
+    while os.getppid() == parent:
+        tick.wait(_EVERY_S)
+    os.kill(os.getpid(), signal.SIGTERM)
+    tick.wait(_GRACE_S)
+    os._exit(1)  # SIGTERM was not enough, and nobody is left to ask

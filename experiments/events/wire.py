@@ -37,9 +37,9 @@ class Outcome(_Event):
     """Something measured for a unit."""
 
     type: Literal["outcome"]
-    name: Name
+    name: Text
     value: float = 1.0
-    prediction: Name | None = None
+    prediction: Text | None = None
 
     @field_validator("value", mode="before")
     @classmethod
@@ -52,7 +52,7 @@ class Prediction(_Event):
     """One call of a model."""
 
     type: Literal["prediction"]
-    id: Name
+    id: Text
     flag: Name
     variant: Name
     latency_s: Amount | None = None

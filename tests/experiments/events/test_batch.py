@@ -69,7 +69,7 @@ def test_any_finite_number_or_truth_value_is_a_value(value: float) -> None:
         (outcome(unit=42), "unit: "),
         (outcome(unit=""), "unit: "),
         (outcome(unit="x" * 257), "unit: "),
-        (outcome(name="n" * 65), "name: "),
+        (outcome(name="n" * 257), "name: "),
         (outcome(surprise=1), "surprise: is not a known field"),
         (outcome(at_us="yesterday"), "at_us: "),
         (outcome(at_us=-1), "at_us: "),
