@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPResponse
 from pathlib import Path
@@ -79,7 +79,12 @@ def server(sqlite_database: Database) -> Iterator[Server]:
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers-kill-timeout", "1"]
     log = Path(str(sqlite_database.engine.url.database)).with_suffix(".log").open("wb")
     process = subprocess.Popen(
-        [*command, "tests.flags.stream_app:stream"], cwd=ROOT, env=environ, stdout=log, stderr=log
+        [*command, "tests.flags.stream_app:stream"],
+        cwd=ROOT,
+        env=environ,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
     )
     log.close()
     made = Server(port=port, process=process)
@@ -87,7 +92,9 @@ def server(sqlite_database: Database) -> Iterator[Server]:
         wait_until(made.answers, "the stream server")
         yield made
     finally:
-        process.kill()
+        # The whole group: a killed granian leaves its worker process behind.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
