@@ -6,7 +6,7 @@ from typing import Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from experiments.charts import COLOURS, forest_svg
+from experiments.charts import forest_svg
 from experiments.report import Report
 from experiments.sentences import sentences
 from experiments.table import HEADINGS, rows, trust
@@ -27,5 +27,4 @@ def render(report: Report) -> str:
         rows=rows(report),
         sentences=sentences(report),
         trust=trust(report),
-        colours=COLOURS,
     )
