@@ -8,7 +8,6 @@ from enum import StrEnum
 from experiments.metrics import Metric
 from experiments.report import Decision, Report
 from experiments.rule import DecisionRule
-from flags.model import FlagAt
 
 
 class Status(StrEnum):
@@ -98,11 +97,6 @@ class ExperimentView:
     stopped_at: datetime | None = None
     decided_at: datetime | None = None
     outcome: Outcome | None = None
-
-    @property
-    def flag_at(self) -> FlagAt:
-        """Its flag, in its environment."""
-        return FlagAt(self.at.project, self.at.environment, self.design.flag)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
