@@ -13,6 +13,7 @@ import runtime.accounts.tables
 import runtime.audit
 import runtime.installation
 import runtime.lease  # noqa: F401  (naming every table is part of the wiring)
+from experiments.budget import Budget
 from experiments.events.batch import MOST_BYTES
 from experiments.events.lake import Lake
 from experiments.events.steps import compact_lake, drain_inbox
@@ -80,8 +81,10 @@ def create_worker(settings: Settings) -> Worker:
     """The worker on a migrated database: events to the lake, then reports."""
     database, lake = Database(settings.database_url), Lake(settings.lake_dir)
 
+    budget = Budget(spill=settings.spill_dir)
+
     def reports(now: datetime) -> bool:
-        return refresh_reports(database, lake, now)
+        return refresh_reports(database, lake, now, budget=budget)
 
     return Worker(
         database,

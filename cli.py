@@ -40,14 +40,23 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
 
+def guards() -> tuple[object, ...]:
+    """Who may object to a change of a flag, from the command line too."""
+    from experiments.guards import ExperimentGuard
+
+    return (ExperimentGuard(),)
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option("0.1.0", prog_name="pointsman")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Flag-driven experimentation for ML model variants.
 
     Settings come from the environment: DATABASE_URL, REDIS_URL, POINTSMAN_DATA, POINTSMAN_HOST,
     POINTSMAN_PORT, POINTSMAN_STREAM_PORT, POINTSMAN_WEB_WORKERS, POINTSMAN_WEB_THREADS.
     """
+    context.meta["flags.guards"] = guards
 
 
 if __name__ == "__main__":

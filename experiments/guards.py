@@ -14,7 +14,7 @@ _ADVICE: Final = "stop the experiment first"
 
 
 class ExperimentGuard:
-    """Locks a flag's salt and the split of the experiment's rule while the experiment runs.
+    """Locks a flag's salt, the split of the experiment's rule and its variants' payloads while it runs.
 
     The kill switch always works, whatever runs: safety first.
     """
@@ -37,6 +37,9 @@ def forbidden(plan: Plan, before: Flag | None, after: Flag | None) -> str | None
         return "depends on the flag's salt: another one would move every unit"
     if before is None:
         return None
+    changed = sorted(name for name in plan.weights if before.variants.get(name) != after.variants.get(name))
+    if changed:
+        return f"compares the payloads of its variants, so {', '.join(changed)} must stay as they are"
     if _upto(before, plan.flag_rule) != _upto(after, plan.flag_rule):
         return (
             f"depends on rule {plan.flag_rule!r}: its split, its conditions and the rules before it decide "

@@ -11,14 +11,13 @@ from experiments.report import Report
 from experiments.sentences import sentences
 from experiments.table import HEADINGS, rows, trust
 
-_TEMPLATE: Final = "page.html"
+_TEMPLATE: Final = "standalone.html"
+_FOLDER: Final = Path(__file__).parent.parent / "templates" / "experiments"
 
 
 def render(report: Report) -> str:
     """The page. Everything from the report is escaped; the plot is ours and goes in as it is."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
-    )
+    environment = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined)
     return environment.get_template(_TEMPLATE).render(
         report=report,
         # Our own drawing; the names in it were escaped by the renderer.

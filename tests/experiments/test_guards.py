@@ -7,7 +7,7 @@ from experiments.model import Plan
 from flags import service as flags
 from flags.model import FlagAt, RuleDraft, Targeting
 from flags.queries import get_state
-from pointsman.core.model import Condition, Flag, Kind, Operator, Range, Rule
+from pointsman.core.model import Condition, Flag, Json, Kind, Operator, Range, Rule
 from runtime.database import Database
 from runtime.errors import Locked
 from tests.experiments.world import BY, FLAG_AT, start, stop, switch, target
@@ -18,14 +18,14 @@ SECOND = Rule(id="r2", conditions=(), split=(Range(0, 50_000, "v1"), Range(50_00
 THIRD = Rule(id="r3", conditions=(), split=(Range(0, 100_000, "v2"),))
 
 
-def flag(*rules: Rule, salt: str = "s", default: str = "v1") -> Flag:
+def flag(*rules: Rule, salt: str = "s", default: str = "v1", more: dict[str, Json] | None = None) -> Flag:
     return Flag(
         key="f",
         kind=Kind.STRING,
         salt=salt,
         enabled=True,
         version=1,
-        variants={"v1": "a", "v2": "b"},
+        variants={"v1": "a", "v2": "b", **(more or {})},
         off="v1",
         default=default,
         rules=rules,
@@ -116,3 +116,13 @@ def test_what_moves_none_of_its_units_is_allowed(after: Flag) -> None:
 
 def test_a_flag_that_comes_back_is_allowed() -> None:
     assert forbidden(PLAN, None, flag(FIRST, SECOND)) is None
+
+
+def test_a_running_experiment_locks_the_payloads_it_compares() -> None:
+    problem = forbidden(PLAN, flag(FIRST, SECOND), flag(FIRST, SECOND, more={"v2": "c"}))
+
+    assert problem == "compares the payloads of its variants, so v2 must stay as they are"
+
+
+def test_a_variant_that_takes_no_part_may_come_and_change() -> None:
+    assert forbidden(PLAN, flag(FIRST, SECOND), flag(FIRST, SECOND, more={"v3": "c"})) is None
