@@ -27,6 +27,7 @@ def connect(server: Server, tmp_path: Path) -> Iterator[Connect]:
         quick: dict[str, object] = {
             "poll_interval_s": 0.05,
             "flush_interval_s": 0.01,
+            "backoff_s": 0.02,
             "timeout_s": 5.0,
             "cache_dir": tmp_path / "cache",
         }

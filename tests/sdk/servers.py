@@ -54,13 +54,13 @@ Script = Callable[[Asked], Reply]
 class Server:
     """Answers by ``ruleset_script`` and ``events_script``, which a test may change at any moment."""
 
-    def __init__(self, known: Ruleset = RULESET) -> None:
+    def __init__(self, known: Ruleset = RULESET, port: int = 0) -> None:
         self.ruleset_script: Script = serving(known)
         self.events_script: Script = acknowledging
         self.asked: list[Asked] = []
         self.ended = threading.Event()
         self._news = threading.Condition()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler_for(self))
+        self._http = ThreadingHTTPServer(("127.0.0.1", port), _handler_for(self))
         self._http.daemon_threads = True
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01})
         self.url = f"http://127.0.0.1:{self._http.server_port}"
@@ -100,8 +100,8 @@ class Server:
 
 
 @contextmanager
-def running(known: Ruleset = RULESET) -> Iterator[Server]:
-    server = Server(known)
+def running(known: Ruleset = RULESET, port: int = 0) -> Iterator[Server]:
+    server = Server(known, port)
     server.start()
     try:
         yield server

@@ -10,17 +10,16 @@ Clock: TypeAlias = Callable[[], float]
 
 # Long enough that a struggling server is left alone, short enough that recovery takes a minute at most.
 CAP_S: Final = 60.0
-_BASE_S: Final = 1.0
 # Beyond this a Retry-After is a mistake, and would keep a kill switch from working.
 _LONGEST_RETRY_AFTER_S: Final = 600.0
 
 
-def full_jitter(random: Random, failures: int) -> float:
-    """Seconds to wait after this many failures in a row: uniform from 0 to 2, 4, 8 … 60.
+def full_jitter(random: Random, failures: int, base_s: float) -> float:
+    """Seconds to wait after this many failures in a row: uniform from 0 to 2, 4, 8 … times the base, or 60.
 
     Source: Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
     """
-    return random.uniform(0.0, min(CAP_S, _BASE_S * 2.0 ** min(failures, 16)))
+    return random.uniform(0.0, min(CAP_S, base_s * 2.0 ** min(failures, 16)))
 
 
 def retry_after_s(header: str | None) -> float:

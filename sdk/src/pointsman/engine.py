@@ -67,9 +67,11 @@ class Engine:
             instance=uuid.uuid4().hex,
             batch_size=options.batch_size,
             linger_s=options.flush_interval_s,
+            backoff_s=options.backoff_s,
         )
         self._poller = Poller(
             interval_s=options.poll_interval_s,
+            backoff_s=options.backoff_s,
             limit=options.max_ruleset_bytes,
             held=held,
             file=self._file,

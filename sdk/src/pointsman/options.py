@@ -31,6 +31,8 @@ class Options:
     """The longest one request may take in all; only the background thread waits."""
     flush_interval_s: float = 1.0
     """Events wait this long for company before a batch is sent."""
+    backoff_s: float = 1.0
+    """After a failure the next try comes at a random moment within twice this, then four times … a minute."""
     batch_size: int = 500
     """Events in one batch, at most; as many waiting are sent at once."""
     queue_size: int = 50_000
@@ -43,7 +45,7 @@ class Options:
     """Where the last good ruleset is kept for a start without the server; None keeps it nowhere."""
 
     def __post_init__(self) -> None:
-        for name in ("poll_interval_s", "timeout_s", "flush_interval_s", "exit_timeout_s"):
+        for name in ("poll_interval_s", "timeout_s", "flush_interval_s", "backoff_s", "exit_timeout_s"):
             _check_seconds(name, getattr(self, name))
         for name in ("batch_size", "queue_size", "max_ruleset_bytes"):
             _check_count(name, getattr(self, name))

@@ -23,6 +23,7 @@ class Poller:
         self,
         *,
         interval_s: float,
+        backoff_s: float,
         limit: int,
         held: Held | None,
         file: RulesetFile | None,
@@ -30,6 +31,7 @@ class Poller:
         clock: Clock = monotonic,
     ) -> None:
         self._interval_s: Final = interval_s
+        self._backoff_s: Final = backoff_s
         self._limit: Final = limit
         self._file: Final = file
         self._publish: Final = publish
@@ -59,7 +61,7 @@ class Poller:
             self.errors += 1
             self.failures += 1
             self.problem = str(error)
-            self.due = self._clock() + max(pause_s, full_jitter(self._random, self.failures))
+            self.due = self._clock() + max(pause_s, full_jitter(self._random, self.failures, self._backoff_s))
         else:
             self.failures = 0
             self.problem = None

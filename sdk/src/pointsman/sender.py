@@ -26,12 +26,20 @@ class Sender:
     """Forms batches from the outbox and sends them; used by one thread at a time."""
 
     def __init__(
-        self, outbox: Outbox, *, instance: str, batch_size: int, linger_s: float, clock: Clock = monotonic
+        self,
+        outbox: Outbox,
+        *,
+        instance: str,
+        batch_size: int,
+        linger_s: float,
+        backoff_s: float,
+        clock: Clock = monotonic,
     ) -> None:
         self._outbox: Final = outbox
         self._instance: Final = instance
         self._batch_size: Final = batch_size
         self._linger_s: Final = linger_s
+        self._backoff_s: Final = backoff_s
         self._clock: Final = clock
         self._random: Final = SystemRandom()
         self._forming = False
@@ -153,8 +161,8 @@ class Sender:
             self.failures += 1
             self.problem = str(error)
             self._asked_until = now + pause_s
-            self._closed_until = now + full_jitter(self._random, self.failures)
-            batch.due = now + full_jitter(self._random, batch.attempts)
+            self._closed_until = now + full_jitter(self._random, self.failures, self._backoff_s)
+            batch.due = now + full_jitter(self._random, batch.attempts, self._backoff_s)
             return False
         self.failures = 0
         self.problem = None
