@@ -6,7 +6,7 @@ from typing import Final
 from experiments.metrics import Direction, Metric
 from experiments.report import Comparison, Decision, Findings, Tone, Verdict
 from experiments.rule import DecisionRule, Guardrail, Method
-from experiments.sentences import amount, number, share
+from experiments.sentences import amount, number, probability, share
 from experiments.stats.results import Interval
 from experiments.stats.srm import SampleRatio
 
@@ -62,7 +62,8 @@ def _distrust(findings: Findings) -> str | None:
         counts = ", ".join(f"{variant} {units:,}" for variant, units in srm.observed.items())
         return (
             f"sample-ratio mismatch: {counts} units do not fit the planned split "
-            f"(p = {number(srm.p_value)}), so units were lost or misdirected and no comparison can be trusted"
+            f"(p {probability(srm.p_value)}), so units were lost or misdirected "
+            "and no comparison can be trusted"
         )
     if crossovers > CROSSOVER_LIMIT * seen:
         return (
@@ -96,7 +97,7 @@ def _judge(rule: DecisionRule, findings: Findings, variant: str, undecided: Deci
 def _effect(rule: DecisionRule, metric: Metric, comparison: Comparison, variant: str, word: str) -> str:
     size = amount(metric, comparison.difference or 0.0)
     p_value = comparison.decisive_p_value(rule.method)
-    p_words = "" if p_value is None else f" (p = {number(p_value)}, {rule.method})"
+    p_words = "" if p_value is None else f" (p {probability(p_value)}, {rule.method})"
     return f"{variant} is {word} on the primary metric {metric.key} by {size}{p_words}"
 
 

@@ -8,6 +8,7 @@ from experiments.rule import Method
 from experiments.stats.results import Interval
 
 _DIGITS = 4
+POINTS = "percentage points"
 _SAYS = {
     Tone.BETTER: "It excludes zero: {variant} is better.",
     Tone.WORSE: "It excludes zero: {variant} is worse.",
@@ -42,18 +43,23 @@ def level(metric: Metric, value: float) -> str:
     return f"{number(value)} {metric.unit}".rstrip()
 
 
-def amount(metric: Metric, value: float) -> str:
+def probability(value: float) -> str:
+    """A p-value as ``= 0.0016``; below 0.0001 nobody needs the digits: ``< 0.0001``."""
+    return "< 0.0001" if value < 0.0001 else f"= {value:.4f}"
+
+
+def amount(metric: Metric, value: float, points: str = POINTS) -> str:
     """The size of a difference on this metric, without a sign, with its unit."""
     if metric.kind is MetricKind.PROPORTION:
-        return f"{100 * abs(value):.2f} percentage points"
+        return f"{100 * abs(value):.2f} {points}"
     return f"{number(abs(value))} {metric.unit}".rstrip()
 
 
-def span(metric: Metric, interval: Interval) -> str:
+def span(metric: Metric, interval: Interval, points: str = POINTS) -> str:
     """An interval of differences: ``−1.68 to +0.04 percentage points``."""
     if metric.kind is MetricKind.PROPORTION:
         low, high = (_minus(f"{100 * end:+.2f}") for end in (interval.low, interval.high))
-        return f"{low} to {high} percentage points"
+        return f"{low} to {high} {points}"
     return f"{_signed(interval.low)} to {_signed(interval.high)} {metric.unit}".rstrip()
 
 

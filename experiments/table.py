@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 from experiments.metrics import Metric
 from experiments.report import Comparison, Report, Tone
-from experiments.sentences import amount, level, number, signed_share, span
-from experiments.stats.results import NotEstimable
+from experiments.sentences import amount, level, number, probability, signed_share, span
+from experiments.stats.results import Interval, NotEstimable
 
 NOTHING = "\N{EM DASH}"
+_POINTS = "pp"  # in a narrow column; sentences spell them out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +64,11 @@ def _row(report: Report, key: str, variant: str, found: Comparison) -> Row:
         mean=NOTHING if found.mean is None else level(metric, found.mean),
         difference=NOTHING if found.difference is None else _signed(metric, found.difference),
         relative=NOTHING if found.relative is None else signed_share(found.relative),
-        always_valid_ci=NOTHING if found.always_valid_ci is None else span(metric, found.always_valid_ci),
+        always_valid_ci=NOTHING
+        if found.always_valid_ci is None
+        else span(metric, found.always_valid_ci, _POINTS),
         always_valid_p_value=_p(found.always_valid_p_value),
-        ci=NOTHING if found.ci is None else span(metric, found.ci),
+        ci=_span(metric, found.ci),
         p_value=_p(found.p_value),
         method=found.method or NOTHING,
         tone=Tone.UNCLEAR if control else report.tone(key, variant),
@@ -75,11 +78,15 @@ def _row(report: Report, key: str, variant: str, found: Comparison) -> Row:
 
 def _signed(metric: Metric, difference: float) -> str:
     sign = "+" if difference > 0 else "\N{MINUS SIGN}" if difference < 0 else ""
-    return sign + amount(metric, difference)
+    return sign + amount(metric, difference, _POINTS)
+
+
+def _span(metric: Metric, interval: Interval | None) -> str:
+    return NOTHING if interval is None else span(metric, interval, _POINTS)
 
 
 def _p(value: float | None) -> str:
-    return NOTHING if value is None else number(value)
+    return NOTHING if value is None else probability(value).removeprefix("= ")
 
 
 def trust(report: Report) -> list[str]:
@@ -92,7 +99,7 @@ def trust(report: Report) -> list[str]:
     else:
         fits = "does NOT fit" if srm.alarm else "fits"
         lines.append(
-            f"Sample ratio: {fits} the planned split (χ² = {number(srm.chi2)}, p = {number(srm.p_value)}; "
+            f"Sample ratio: {fits} the planned split (χ² = {number(srm.chi2)}, p {probability(srm.p_value)}; "
             "alarm below 0.001)."
         )
     excluded = report.exclusions

@@ -185,7 +185,7 @@ def test_rows_stand_behind_the_plot() -> None:
     control, treated, *_ = rows(WHOLE)
 
     assert (control.variant, control.difference, control.p_value) == ("a (control)", NOTHING, NOTHING)
-    assert (treated.difference, treated.relative) == ("+15.00 percentage points", "+75.00 %")
+    assert (treated.difference, treated.relative) == ("+15.00 pp", "+75.00 %")
     assert treated.tone is Tone.BETTER
     assert rows(report({ROUNDS: {}}, units={"a": 5, "b": 5}))[1].note
 
