@@ -71,7 +71,11 @@ def test_a_killed_program_comes_back(served: Platform, name: str) -> None:
 
     victim.kill()
 
-    wait_until(lambda: name in programs(served) and programs(served)[name].pid != victim.pid, f"a new {name}")
+    def replaced() -> bool:
+        found = programs(served).get(name)
+        return found is not None and found.pid != victim.pid
+
+    wait_until(replaced, f"a new {name}")
     wait_until(served.ready, "the web server")
 
 
