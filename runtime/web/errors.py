@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from flask import Flask, Response, g, jsonify, redirect, render_template, request, url_for
+from flask import Flask, Response, g, jsonify, make_response, redirect, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from runtime.errors import (
@@ -51,7 +51,10 @@ def answer(error: PointsmanError) -> tuple[Response | str, int] | Response:
     """The answer to an error of our own tree."""
     status = status_of(error)
     if for_program():
-        return jsonify(body(error.code, str(error), **error.details())), status
+        answered = jsonify(body(error.code, str(error), **error.details()))
+        if status == 401:
+            answered.headers["WWW-Authenticate"] = "Bearer"
+        return answered, status
     if isinstance(error, Unauthenticated) and request.method == "GET":
         return _to_sign_in()
     return _page(status, str(error), error), status
@@ -63,13 +66,20 @@ def _to_sign_in() -> Response:
     return target
 
 
-def _http(error: HTTPException) -> tuple[Response | str, int] | HTTPException:
+def _http(error: HTTPException) -> Response | HTTPException:
     if error.response is not None or error.code is None or error.code < 400:
         return error
+    message = error.description or error.name
     if for_program():
         code = error.name.lower().replace(" ", "_")
-        return jsonify(body(code, error.description or error.name)), error.code
-    return _page(error.code, error.description or error.name, error), error.code
+        details = {"field": "body"} if error.code == 413 else {}
+        answered = jsonify(body(code, message, **details))
+    else:
+        answered = make_response(_page(error.code, message, error))
+    answered.status_code = error.code
+    # What belongs to the status, such as Allow beside a 405.
+    answered.headers.update({name: value for name, value in error.get_headers() if name != "Content-Type"})
+    return answered
 
 
 def _page(status: int, message: str, error: Exception) -> str:
