@@ -25,6 +25,9 @@ MOST_BYTES: Final = 5_000_000
 MOST_AHEAD_US: Final = 5 * 60 * 1_000_000
 MOST_LATE_US: Final = 120 * 86_400 * 1_000_000
 
+# The path to a field may hold names of the sender's choice.
+_LONGEST_PATH: Final = 200
+
 
 class TooLarge(Invalid):
     """The body is larger than a batch may be."""
@@ -52,7 +55,7 @@ def unpack(body: bytes, encoding: str) -> bytes:
     elif encoding == "gzip":
         raw = _gunzip(body)
     else:
-        raise Invalid("Content-Encoding", f"{encoding!r} is not supported; send gzip or nothing")
+        raise Invalid("Content-Encoding", f"{encoding[:80]!r} is not supported; send gzip or nothing")
     if len(raw) > MOST_BYTES:
         raise TooLarge("body", f"is over {MOST_BYTES} bytes unpacked; send smaller batches")
     return raw
@@ -150,7 +153,7 @@ def _json_problem(field: str, value: Any) -> str | None:
 def _path(error: ErrorDetails, *, tagged: bool = False) -> str:
     # The first step of a tagged union's path is the tag itself, which is no field of the event.
     steps = error["loc"][1:] if tagged else error["loc"]
-    return ".".join(str(step) for step in steps)
+    return ".".join(str(step) for step in steps)[:_LONGEST_PATH]
 
 
 def _words(error: ErrorDetails) -> str:

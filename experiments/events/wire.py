@@ -10,7 +10,8 @@ LONGEST_JSON: Final = 16_384
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Token = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
-Moment = Annotated[int, Field(ge=0)]
+Words = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Moment = Annotated[int, Field(ge=0, lt=2**63)]
 """Microseconds since 1970-01-01 UTC."""
 Amount = Annotated[float, Field(ge=0)]
 
@@ -71,9 +72,9 @@ class Envelope(BaseModel):
 
     batch: Token
     events: Annotated[list[Any], Field(min_length=1, max_length=MOST_EVENTS)]
-    sdk: Name | None = None
+    sdk: Words | None = None
     instance: Token | None = None
-    dropped: Annotated[dict[Name, Annotated[int, Field(ge=0, lt=2**63)]], Field(max_length=32)] = Field(
+    dropped: Annotated[dict[Words, Annotated[int, Field(ge=0, lt=2**63)]], Field(max_length=32)] = Field(
         default_factory=dict
     )
 
