@@ -316,6 +316,36 @@ def test_a_client_nobody_holds_sends_its_events_and_ends_its_thread(server: Serv
     assert len(server.events()) == 1
 
 
+def test_a_flush_sends_everything_before_it_however_much_that_is(server: Server, connect: Connect) -> None:
+    client = connect(flush_interval_s=3600, batch_size=500)
+    for number in range(1_200):
+        client.record("correct", unit=number)
+
+    assert client.flush(WITHIN_S)
+    assert [len(asked.batch["events"]) for asked in server.to("/v1/events")] == [500, 500, 200]
+
+
+def test_a_flush_of_nothing_returns_at_once_and_asks_nobody(server: Server, connect: Connect) -> None:
+    client = connect()
+
+    assert client.flush(0)
+    assert server.asked == []
+
+
+def test_flushing_again_and_again_without_a_server_keeps_the_queue_as_it_is(
+    server: Server, connect: Connect
+) -> None:
+    server.events_script = always(Reply(status=503, headers={"Retry-After": "600"}))
+    client = connect()
+    client.record("correct", unit="user-42")
+    server.wait_for_asked("/v1/events")
+
+    for _ in range(1_000):
+        assert not client.flush(0)
+
+    assert client.stats().queued == 1
+
+
 def test_a_full_queue_drops_the_new_and_tells_the_server_how_many(server: Server, connect: Connect) -> None:
     server.events_script = always(Reply(status=503))
     client = connect(queue_size=10, batch_size=5, flush_interval_s=60)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pointsman.errors import Unreachable
-from pointsman.transport import Answer
+from pointsman.messages import Answer
 
 # The key may be renewed, the proxy mended, the server upgraded: these answers are not about the events.
 _RETRIED: Final = frozenset({401, 403, 408, 425, 429})

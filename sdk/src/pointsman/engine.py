@@ -1,8 +1,8 @@
 """The part of a client that works in the background: one thread that polls and sends, and its life."""
 
 import logging
+import os
 import threading
-import uuid
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import TYPE_CHECKING, Final
@@ -64,7 +64,7 @@ class Engine:
         self.outbox = Outbox(size=options.queue_size, full=options.batch_size, bell=self._bell)
         self._sender = Sender(
             self.outbox,
-            instance=uuid.uuid4().hex,
+            instance=os.urandom(16).hex(),
             batch_size=options.batch_size,
             linger_s=options.flush_interval_s,
             backoff_s=options.backoff_s,
@@ -123,6 +123,7 @@ class Engine:
 
     def retire(self) -> None:
         """The client is gone: send what is left, once, and end. May be called by a garbage collection."""
+        self.outbox.mark()
         self.closed = self._urgent = self._retired = True
         self._bell.put(None)
 

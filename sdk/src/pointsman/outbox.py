@@ -70,6 +70,11 @@ class Outbox:
         return not self._entries
 
     @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits for a marker to be reached."""
+        return self._markers > 0
+
+    @property
     def is_full_batch(self) -> bool:
         """Whether a whole batch is waiting."""
         return len(self._entries) >= self._full

@@ -3,15 +3,18 @@
 from collections.abc import Callable
 from random import SystemRandom
 from time import monotonic
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pointsman.backoff import Clock, full_jitter, retry_after_s
 from pointsman.core.codec import decode
 from pointsman.core.model import Ruleset
 from pointsman.errors import CodecError, Unreachable
+from pointsman.messages import Answer, Request
 from pointsman.ruleset_file import Held, RulesetFile
 from pointsman.succession import Succession
-from pointsman.transport import Answer, Request, Transport
+
+if TYPE_CHECKING:
+    from pointsman.transport import Transport
 
 Publish = Callable[[Ruleset], None]
 
@@ -47,7 +50,7 @@ class Poller:
         """Polls in a row that failed; 0 once one succeeds."""
         self.problem: str | None = None
 
-    def step(self, transport: Transport) -> None:
+    def step(self, transport: "Transport") -> None:
         """Poll if due; ``due`` then says when next."""
         if self._clock() < self.due:
             return

@@ -1,24 +1,28 @@
 """Gets events to the server: batches fixed once, sent until somebody answers for them."""
 
-import gzip
-import uuid
+import os
+import zlib
 from collections import deque
 from random import SystemRandom
 from time import monotonic
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pointsman.backoff import Clock, full_jitter, retry_after_s
 from pointsman.batch import Batch, read_receipt
 from pointsman.core.events import Event, encode_batch, encode_event
 from pointsman.errors import CodecError, Unreachable
+from pointsman.messages import Answer, Request
 from pointsman.outbox import Loss, Marker, Outbox
-from pointsman.transport import Answer, Request, Transport
 from pointsman.version import VERSION
+
+if TYPE_CHECKING:
+    from pointsman.transport import Transport
 
 # One batch the server chokes on must not hold up the others; more than this many in flight is no use.
 _MOST_PENDING: Final = 4
 # The server takes 5 MB unpacked; a batch is closed before its last event could pass that.
 _CLOSE_AT_BYTES: Final = 4_000_000
+_GZIP: Final = 31  # zlib's name for the gzip format with the largest window
 _ANSWER_LIMIT: Final = 1_000_000
 
 
@@ -67,16 +71,18 @@ class Sender:
         return sum(batch.count for batch in tuple(self.pending))
 
     def hurry(self) -> None:
-        """Send everything now, whatever the plan was; only a Retry-After of the server is still heeded."""
+        """Try again now, whatever the plan was; only a Retry-After of the server is still heeded."""
         now = self._clock()
-        self._linger = self._closed_until = now
+        self._closed_until = now
         for batch in self.pending:
             batch.due = now
 
-    def step(self, transport: Transport) -> bool:
+    def step(self, transport: "Transport") -> bool:
         """Send one batch if one is due. True: it is dealt with, call again at once."""
         now = self._clock()
-        if self._linger is None and not self._outbox.is_empty:
+        if self._outbox.is_awaited:
+            self._linger = now
+        elif self._linger is None and not self._outbox.is_empty:
             self._linger = now + self._linger_s
         if now < max(self._closed_until, self._asked_until):
             return False
@@ -107,7 +113,7 @@ class Sender:
     def _form_batch(self) -> Batch | None:
         self._outbox.look()
         self._linger = None
-        batch = uuid.uuid4().hex
+        batch = os.urandom(16).hex()
         events, markers = self._gather()
         if events:
             body = encode_batch(
@@ -117,7 +123,7 @@ class Sender:
                 dropped=self._outbox.losses(),
                 events=events,
             )
-            self.pending.append(Batch(id=batch, body=gzip.compress(body, 6, mtime=0), count=len(events)))
+            self.pending.append(Batch(id=batch, body=zlib.compress(body, 6, _GZIP), count=len(events)))
             self.batches += 1
         open_batches = {waiting.id for waiting in self.pending}
         self._waiting += [(marker, set(open_batches)) for marker in markers]
@@ -148,7 +154,7 @@ class Sender:
             self._outbox.lose(Loss.INVALID, str(error))
             return None
 
-    def _attempt(self, batch: Batch, transport: Transport) -> bool:
+    def _attempt(self, batch: Batch, transport: "Transport") -> bool:
         self.retries += batch.attempts > 0
         batch.attempts += 1
         pause_s = 0.0

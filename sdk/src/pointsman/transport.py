@@ -11,8 +11,6 @@ import socket
 import ssl
 import time
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Final
 
@@ -22,29 +20,10 @@ from urllib3.response import BaseHTTPResponse
 
 from pointsman.address import Address
 from pointsman.errors import Unreachable
+from pointsman.messages import Answer, Request
 from pointsman.version import VERSION
 
 _CHUNK: Final = 65_536
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """``limit``: bytes the answer may have, packed or not."""
-
-    method: str
-    path: str
-    headers: Mapping[str, str]
-    body: bytes | None = None
-    limit: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """A whole answer. ``body`` is unpacked; header names are lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class Transport:
