@@ -54,7 +54,7 @@ class Site:
             return self.url(f"/sign-in/{accounts.create_sign_in_link(session, SYSTEM, ADA, now=now)}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with platform(tmp_path_factory.mktemp("site")) as running:
         running.start("web", "worker")
@@ -62,17 +62,18 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield Site(running)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     path = next((found for found in map(shutil.which, _NAMES) if found), None)
     assert path is not None, "no Chromium: run `make browser`"
+    # Only for this folder: while it runs, this thread has an event loop that others would trip over.
     with sync_playwright() as playwright:
         opened_browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
         yield opened_browser
         opened_browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cookies(site: Site, browser: Browser) -> list[object]:
     """Ada's session, made once by her one-time link."""
     context = browser.new_context()
