@@ -6,6 +6,7 @@ from typing import Final, NoReturn
 
 from flask import request
 from pydantic import ValidationError
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from flags.payloads import Problem, check_json, text_problem
 from flags.validation import InvalidFlag, refuse
@@ -27,8 +28,12 @@ def vet_json_body() -> None:
         return
     if request.mimetype != "application/json":
         raise Invalid("Content-Type", "send the body as application/json")
-    request.max_content_length = MOST_BYTES
-    refuse(_problems(_parse(request.get_data())))
+    # One byte more than is allowed: a body of no announced length would otherwise be cut there, unnoticed.
+    request.max_content_length = MOST_BYTES + 1
+    body = request.get_data()
+    if len(body) > MOST_BYTES:
+        raise RequestEntityTooLarge
+    refuse(_problems(_parse(body)))
 
 
 def refuse_model(error: ValidationError) -> NoReturn:
