@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -62,7 +63,7 @@ class _Http(ThreadingHTTPServer):
 class Server:
     """Answers by ``ruleset_script`` and ``events_script``, which a test may change at any moment."""
 
-    def __init__(self, known: Ruleset = RULESET, port: int = 0) -> None:
+    def __init__(self, known: Ruleset = RULESET, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self.ruleset_script: Script = serving(known)
         self.events_script: Script = acknowledging
         self.asked: list[Asked] = []
@@ -71,7 +72,9 @@ class Server:
         self._http = _Http(("127.0.0.1", port), _handler_for(self))
         self._http.daemon_threads = True
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01})
-        self.url = f"http://127.0.0.1:{self._http.server_port}"
+        if tls:
+            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True)
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._http.server_port}"
 
     def reply_to(self, asked: Asked) -> Reply:
         with self._news:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -340,6 +341,25 @@ def test_a_server_that_stops_answering_is_found_again(server: Server, connect: C
 
     server.wait_for(lambda: client.stats().accepted == 1)
     assert len({asked.raw for asked in server.to("/v1/events")}) == 1
+
+
+def test_a_log_handler_that_raises_is_survived(server: Server, connect: Connect) -> None:
+    class Raising(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise RuntimeError("the disk of the log is full")
+
+    handler = Raising()
+    logging.getLogger("pointsman").addHandler(handler)
+    try:
+        server.ruleset_script = in_turn(Reply(status=500), serving(RULESET))
+        client = connect(cache_dir=None)
+
+        assert client.wait_until_ready(WITHIN_S)
+        client.record("correct", unit="user-42")
+        assert client.flush(WITHIN_S)
+        assert client.stats().internal_errors >= 1
+    finally:
+        logging.getLogger("pointsman").removeHandler(handler)
 
 
 def test_trouble_and_its_end_are_logged_once(

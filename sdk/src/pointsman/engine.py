@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from pointsman.transport import Transport
 
 _log: Final = logging.getLogger("pointsman")
-# After a fault of our own: not at once, lest it spin.
-_AFTER_FAULT_S: Final = 5.0
+# After a fault of our own the thread rests for so many times the options' backoff, lest it spin.
+_REST_AFTER_FAULT: Final = 5.0
 
 
 class Engine:
@@ -187,7 +187,7 @@ class Engine:
             self._say()
         except Exception as error:
             self._note_fault(error)
-            self._sleep(monotonic() + _AFTER_FAULT_S, through_rings=True)
+            self._sleep(monotonic() + _REST_AFTER_FAULT * self._options.backoff_s, through_rings=True)
         else:
             sending = self._sender.due()
             self._sleep(self._poller.due if sending is None else min(self._poller.due, sending))
