@@ -1,7 +1,5 @@
 """An admin's day in a real browser, without scripts: flag, split, experiment, report, decision."""
 
-import time
-
 from playwright.sync_api import Page, expect
 
 from experiments import queries
@@ -14,6 +12,8 @@ from pointsman import Client, Options
 from runtime.actors import SYSTEM
 from tests.browser.conftest import Site
 from tests.platform import opened, wait_until
+
+USERS = 800
 
 
 def make_project(page: Page, site: Site, key: str) -> None:
@@ -105,7 +105,7 @@ def test_an_experiment_from_the_first_word_to_the_decision(page: Page, site: Sit
     write_experiment(page, site)
     page.get_by_role("button", name="Start").click()
     expect(page.get_by_text("running", exact=True)).to_be_visible()
-    serve_users(site, key)
+    serve_users(site, key, "ranker")
     stop_when_reported(page, site)
 
     expect(page.get_by_role("heading", name="Verdict: ship v2")).to_be_visible()
@@ -135,12 +135,12 @@ def write_experiment(page: Page, site: Site) -> None:
     expect(page.get_by_role("heading", name="Is v2 better?")).to_be_visible()
 
 
-def serve_users(site: Site, key: str) -> None:
+def serve_users(site: Site, key: str, flag: str) -> None:
     """Everybody on v2 clicks; of those on v1 every other one does."""
     with Client(site.settings.base_url, key=key, options=Options(cache_dir=None)) as client:
         assert client.wait_until_ready(30)
-        for number in range(800):
-            choice = client.variant("ranker", unit=f"user-{number}")
+        for number in range(USERS):
+            choice = client.variant(flag, unit=f"user-{number}")
             client.expose(choice)
             client.record("click", unit=f"user-{number}", value=choice.variant == "v2" or number % 2 == 0)
         assert client.flush(30)
@@ -148,15 +148,17 @@ def serve_users(site: Site, key: str) -> None:
 
 def stop_when_reported(page: Page, site: Site) -> None:
     at = ExperimentAt("story", "prod", "trial")
-    started = time.time()
-
-    def reported() -> bool:
-        with opened(site.settings) as database, database.reading() as session:
-            stored = queries.find_report(session, queries.get_experiment(session, at))
-        return stored is not None and sum(stored.report.units.values()) == 800
-
     page.goto(site.url("/p/story/prod/experiments/trial"))
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("stopped", exact=True)).to_be_visible()
-    wait_until(reported, f"a report of all users, since {started}")
+    wait_for_report(site, at)
     page.reload()
+
+
+def wait_for_report(site: Site, at: ExperimentAt) -> None:
+    def reported() -> bool:
+        with opened(site.settings) as database, database.reading() as session:
+            stored = queries.find_report(session, queries.get_experiment(session, at))
+        return stored is not None and sum(stored.report.units.values()) == USERS
+
+    wait_until(reported, "a report of all users")

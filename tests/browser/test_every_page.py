@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from experiments.metrics import proportion
 from tests.browser.conftest import Site
+from tests.browser.test_admin_story import serve_users, wait_for_report
 from tests.flows.making import running_experiment
 from tests.platform import opened
 
@@ -30,9 +31,11 @@ PHONE_WIDTH = 390
 
 @pytest.fixture(scope="module")
 def furnished(site: Site) -> Site:
-    """A project with a flag and a running experiment in it."""
+    """A project with a flag, and a running experiment that has a report."""
     with opened(site.settings) as database:
-        running_experiment(database, "ranker", ("v1", "v2"), (proportion("click"),))
+        made = running_experiment(database, "ranker", ("v1", "v2"), (proportion("click"),))
+    serve_users(site, made.sdk_key, "ranker")
+    wait_for_report(site, made.at)
     return site
 
 
