@@ -15,7 +15,7 @@ from runtime.tokens import fingerprint, new_secret
 
 SESSION_LIFE: Final = timedelta(hours=12)
 LINK_LIFE: Final = timedelta(minutes=30)
-_EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s]{1,130}")
+_EMAIL: Final = re.compile(r"[^@\s\x00]{1,64}@[^@\s\x00]{1,130}")
 _LEAST_PASSWORD: Final = 12
 
 
@@ -152,7 +152,9 @@ def _open_session(session: Session, person: PersonRow, *, now: datetime) -> str:
 
 
 def _person(session: Session, email: str) -> PersonRow | None:
-    return session.scalar(select(PersonRow).where(PersonRow.email == email))
+    # What is no address need not be looked up (nor could NUL be).
+    known = _EMAIL.fullmatch(email) is not None
+    return session.scalar(select(PersonRow).where(PersonRow.email == email)) if known else None
 
 
 def _known_person(session: Session, email: str) -> PersonRow:
