@@ -11,9 +11,7 @@ _BUCKETS_PER_PERCENT: Final = 1_000
 
 def register(app: Flask) -> None:
     """Make the formats known to the templates."""
-    app.jinja_env.filters.update(
-        percent=percent, share=share, number=number, when=when, signed=signed, probability=probability
-    )
+    app.jinja_env.filters.update(percent=percent, share=share, number=number, when=when)
 
 
 def percent(buckets: int) -> str:
@@ -36,21 +34,6 @@ def number(value: float | None, digits: int = 4) -> str:
     if -4 <= magnitude < digits:
         return f"{value:.{max(0, digits - 1 - magnitude)}f}"
     return f"{value:.{digits}g}"
-
-
-def signed(value: float | None, digits: int = 4) -> str:
-    """A number with its sign: ``+0.82``, ``−0.0082``."""
-    if value is None:
-        return "–"
-    sign = "−" if value < 0 else "+"
-    return sign + number(abs(value), digits)
-
-
-def probability(value: float | None) -> str:
-    """A p-value: ``0.0016``, ``< 0.0001``."""
-    if value is None:
-        return "–"
-    return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
 
 
 def when(value: datetime | None) -> str:

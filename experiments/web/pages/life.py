@@ -2,13 +2,13 @@
 
 from datetime import UTC, datetime
 
-from flask import flash, redirect, request, url_for
+from flask import flash, request
 from flask.typing import ResponseReturnValue
 
 from experiments import queries, service
 from experiments.model import ExperimentAt, Outcome
 from experiments.report import Decision
-from experiments.web.pages.blueprint import blueprint
+from experiments.web.pages.blueprint import blueprint, to_experiment
 from experiments.web.pages.present import STATUS_MARKS, report_view, verdict_mark
 from flags import queries as flag_queries
 from flags.model import FlagDetail
@@ -76,7 +76,7 @@ def start_experiment(project: str, environment: str, experiment: str) -> Respons
         flash(f"It cannot start yet: {error}", "bad")
     else:
         flash("It is running. The split, the salt and the decision rule are locked from here on.", "good")
-    return _back(at)
+    return to_experiment(at)
 
 
 @blueprint.post("/p/<project>/<environment>/experiments/<experiment>/stop")
@@ -86,7 +86,7 @@ def stop_experiment(project: str, environment: str, experiment: str) -> Response
     with state().database.session() as session:
         service.stop(session, require_actor(), at, expected_version=_version(), now=datetime.now(UTC))
     flash("It is stopped. The last report will take in what came before this moment.", "good")
-    return _back(at)
+    return to_experiment(at)
 
 
 @blueprint.post("/p/<project>/<environment>/experiments/<experiment>/decide")
@@ -100,7 +100,7 @@ def decide_experiment(project: str, environment: str, experiment: str) -> Respon
             service.decide(session, require_actor(), at, outcome, expected_version=_version(), now=now)
     except Invalid as error:
         flash(f"That is not decided yet: {error}", "bad")
-    return _back(at)
+    return to_experiment(at)
 
 
 def _outcome() -> Outcome:
@@ -114,16 +114,6 @@ def _outcome() -> Outcome:
 
 def _version() -> int:
     return version_of(request.form.get("version", ""))
-
-
-def _back(at: ExperimentAt) -> ResponseReturnValue:
-    target = url_for(
-        "experiment_pages.show_experiment",
-        project=at.project,
-        environment=at.environment,
-        experiment=at.experiment,
-    )
-    return redirect(target, 303)
 
 
 def _offline_scores(flag: FlagDetail) -> dict[str, float]:

@@ -3,28 +3,25 @@
 import json
 from datetime import UTC, datetime
 
-from flask import Response, flash, redirect, url_for
+from flask import Response, flash
 from flask.typing import ResponseReturnValue
 
 from experiments import queries, service
 from experiments.codec import to_json
 from experiments.csv_export import to_csv
 from experiments.model import ExperimentAt, StoredReport
-from experiments.web.pages.blueprint import blueprint
+from experiments.web.pages.blueprint import blueprint, to_experiment
 from runtime.web.state import state
 
 
 @blueprint.post("/p/<project>/<environment>/experiments/<experiment>/refresh")
 def refresh_report(project: str, environment: str, experiment: str) -> ResponseReturnValue:
     """Ask the worker for a fresh report."""
+    at = ExperimentAt(project, environment, experiment)
     with state().database.session() as session:
-        at = ExperimentAt(project, environment, experiment)
         service.request_report(session, at, now=datetime.now(UTC))
     flash("A fresh report is on its way; look again in a few seconds.", "good")
-    target = url_for(
-        "experiment_pages.show_experiment", project=project, environment=environment, experiment=experiment
-    )
-    return redirect(target, 303)
+    return to_experiment(at)
 
 
 @blueprint.get("/p/<project>/<environment>/experiments/<experiment>/forest.svg")

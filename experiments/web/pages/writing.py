@@ -3,12 +3,12 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from flask import redirect, request, url_for
+from flask import request
 from flask.typing import ResponseReturnValue
 
 from experiments import queries, service
 from experiments.model import ExperimentAt
-from experiments.web.pages.blueprint import blueprint
+from experiments.web.pages.blueprint import blueprint, to_experiment
 from experiments.web.pages.forms import (
     DIRECTIONS,
     KINDS,
@@ -44,7 +44,7 @@ def new_experiment(project: str, environment: str) -> ResponseReturnValue:
             service.create(session, require_actor(), at, design, now=datetime.now(UTC))
     except (Invalid, NotFound) as error:
         return _form(project, environment, form, error=_on_form(error)), 422
-    return _to(at)
+    return to_experiment(at)
 
 
 @blueprint.route("/p/<project>/<environment>/experiments/<experiment>/edit", methods=["GET", "POST"])
@@ -68,7 +68,7 @@ def edit_experiment(project: str, environment: str, experiment: str) -> Response
         return _form(project, environment, form, error=_on_form(error), editing=experiment), 422
     except Conflict as conflict:
         return _form(project, environment, form, conflict=conflict, editing=experiment), 409
-    return _to(at)
+    return to_experiment(at)
 
 
 def _form(
@@ -104,16 +104,6 @@ def _form(
 
 def _longer(form: DesignForm) -> DesignForm:
     return replace(form, metrics=(*form.metrics, MetricRow(), MetricRow()))
-
-
-def _to(at: ExperimentAt) -> ResponseReturnValue:
-    target = url_for(
-        "experiment_pages.show_experiment",
-        project=at.project,
-        environment=at.environment,
-        experiment=at.experiment,
-    )
-    return redirect(target, 303)
 
 
 def _on_form(error: Invalid | NotFound) -> Invalid:

@@ -179,12 +179,20 @@ def _even(variants: tuple[str, ...]) -> dict[str, str]:
 
 def _draft(rule: RuleRow, prefix: str) -> RuleDraft:
     shares = {name: text or "0" for name, text in rule.weights.items()}
-    weights = buckets_of_percent(shares, f"{prefix}-weight")
+    weights = _weights(shares, f"{prefix}-weight")
     return RuleDraft(
         id=rule.id,
         weights={name: weight for name, weight in weights.items() if weight},
         conditions=tuple(_condition(row, f"{prefix}-condition-{n}") for n, row in enumerate(rule.conditions)),
     )
+
+
+def _weights(shares: Mapping[str, str], name: str) -> dict[str, int]:
+    try:
+        return buckets_of_percent(shares, name)
+    except Invalid as error:
+        # The form's own field: the variant's share where one is at fault, else the whole rule's.
+        raise Invalid(error.field.replace(f"{name}.", f"{name}-", 1), error.problem) from None
 
 
 def _condition(row: ConditionRow, prefix: str) -> Condition:
