@@ -31,8 +31,10 @@ def sign_in_with_password() -> ResponseReturnValue:
     """Sign in by e-mail address and password."""
     email, target = request.form.get("email", ""), local_path(request.form.get("next", ""))
     try:
+        with state().database.reading() as session:
+            service.check_password(session, email, request.form.get("password", ""))
         with state().database.session() as session:
-            token = service.sign_in(session, email, request.form.get("password", ""), now=datetime.now(UTC))
+            token = service.open_session(session, email, now=datetime.now(UTC))
     except Unauthenticated as error:
         page = render_template("accounts/sign_in.html", next=target, email=email, problem=str(error))
         return page, 401

@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Final
 
 from sqlalchemy import delete, select, update
@@ -41,22 +42,27 @@ def set_password(session: Session, actor: Actor, email: str, password: str) -> N
     audit.record(session, actor, "person.password", f"people/{email}", {})
 
 
-def sign_in(session: Session, email: str, password: str, *, now: datetime) -> str:
-    """A session token for the cookie. Unauthenticated: the same words whatever was wrong."""
+def check_password(session: Session, email: str, password: str) -> None:
+    """Unauthenticated: the same words whatever was wrong. Takes long on purpose, so do it in a reading
+    session: a writing one would keep everybody else from writing meanwhile.
+    """
     from argon2 import PasswordHasher
     from argon2.exceptions import InvalidHashError, VerificationError
 
-    hasher = PasswordHasher()
     person = _person(session, email)
     stored = person.password_hash if person is not None else None
     try:
         # An unknown address costs the same work, so that timing tells nothing about who exists.
-        hasher.verify(stored or hasher.hash("nobody's password"), password)
+        PasswordHasher().verify(stored or _nobodys_hash(), password)
     except (VerificationError, InvalidHashError):
         stored = None
-    if person is None or stored is None:
+    if stored is None:
         raise Unauthenticated("that e-mail address and password do not go together")
-    return _open_session(session, person, now=now)
+
+
+def open_session(session: Session, email: str, *, now: datetime) -> str:
+    """A session token for the cookie of somebody whose password was checked. NotFound."""
+    return _open_session(session, _known_person(session, email), now=now)
 
 
 def create_sign_in_link(session: Session, actor: Actor, email: str, *, now: datetime) -> str:
@@ -133,6 +139,13 @@ def actor_of_token(session: Session, token: str) -> Actor | None:
         )
     )
     return None if name is None else Actor(ActorKind.TOKEN, name)
+
+
+@cache
+def _nobodys_hash() -> str:
+    from argon2 import PasswordHasher
+
+    return PasswordHasher().hash(new_secret("nobody"))
 
 
 def _open_session(session: Session, person: PersonRow, *, now: datetime) -> str:
