@@ -13,12 +13,14 @@ def client_of(url, **options):
     return Client(url, key="sdk-key", options=Options(**(quick | options)))
 """
 WITHIN_S = 60.0
+# Everything is an error but Python 3.12's general warning about forks beside threads: they are the subject.
+_WARNINGS = ("-W", "error", "-W", "ignore:This process:DeprecationWarning")
 
 
 def run(program: str, *arguments: str) -> str:
     """What the program printed. AssertionError when it failed, or said anything on standard error."""
     finished = subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error", "-c", _PREAMBLE + program, *arguments],
+        [sys.executable, "-X", "dev", *_WARNINGS, "-c", _PREAMBLE + program, *arguments],
         env=os.environ | {"PYTHONPATH": ":".join(sys.path)},
         capture_output=True,
         text=True,

@@ -48,10 +48,11 @@ def test_many_threads_at_once_start_one_thread(connect: Connect) -> None:
         client.record("correct", unit="user-42")
 
     users = [threading.Thread(target=use) for _ in range(16)]
-    for user in users:
-        user.start()
-    for user in users:
-        user.join(WITHIN_S)
+    with switching_often():
+        for user in users:
+            user.start()
+        for user in users:
+            user.join(WITHIN_S)
 
     assert threads() == 1
     assert client.flush(WITHIN_S)

@@ -12,7 +12,7 @@ from pointsman.address import Address
 from pointsman.core.evaluation import Evaluation
 from pointsman.core.model import Ruleset
 from pointsman.options import Options
-from pointsman.outbox import Bell, Marker, Outbox
+from pointsman.outbox import Bell, Outbox
 from pointsman.poller import Poller
 from pointsman.ruleset_file import Held, RulesetFile
 from pointsman.sender import Sender
@@ -53,8 +53,8 @@ class Engine:
         options = self._options
         self._bell: Bell = SimpleQueue()
         self._thread: threading.Thread | None = None
+        # Whoever holds it may start the thread, or do its work; so never are two at it.
         self._starting = threading.Lock()
-        self._inline = threading.Lock()
         self._urgent = self._retired = self._troubled = False
         self._faults = 0
         self._ready = threading.Event()
@@ -83,9 +83,10 @@ class Engine:
         if self._thread is not None or self.closed or not self._starting.acquire(blocking=False):
             return
         try:
-            processes.promise_exit()
-            self._thread = threading.Thread(target=self._run, name="pointsman", daemon=True)
-            self._thread.start()
+            if self._thread is None:  # Asked again: another may have started it before we held the lock.
+                processes.promise_exit()
+                self._thread = threading.Thread(target=self._run, name="pointsman", daemon=True)
+                self._thread.start()
         except Exception as error:  # No more threads (RuntimeError): a limit, or the interpreter is ending.
             self._thread = None
             self._note_fault(error)
@@ -101,13 +102,19 @@ class Engine:
         """Whether every event submitted before was dealt with, within so long."""
         if self._sender.is_idle:
             return True
+        deadline = monotonic() + timeout_s
         marker = self.outbox.mark()
         self.start()
-        if self._thread is None:
-            return self._flush_here(marker, timeout_s)
+        if self._thread is None and self._starting.acquire(timeout=timeout_s):
+            try:
+                if self._thread is None:
+                    self._send_here(deadline)
+            finally:
+                self._starting.release()
         self._urgent = True
         self._bell.put(None)
-        return marker.reached.wait(timeout_s)
+        wait_s = 0.0 if self._thread is None else max(0.0, deadline - monotonic())
+        return marker.reached.wait(wait_s)
 
     def close(self, timeout_s: float) -> bool:
         """Take no more events, flush, end the thread: all within so long. Whether nothing was left unsent."""
@@ -176,9 +183,9 @@ class Engine:
             if self._urgent:
                 self._turn()
         finally:
-            self._thread = None  # So that whatever ended it, the next use starts another.
             if self._transport is not None:
                 self._transport.close()
+            self._thread = None  # So that whatever ended it, the next use starts another.
 
     def _turn(self) -> None:
         """One round of whatever is due, then a wait for the next thing."""
@@ -220,23 +227,19 @@ class Engine:
             self._transport = Transport(self._address, self._key, self._options.timeout_s)
         return self._transport
 
-    def _flush_here(self, marker: Marker, timeout_s: float) -> bool:
-        """Send in the caller's thread, where none can be started: once, within so long."""
-        deadline = monotonic() + timeout_s
-        if not self._inline.acquire(timeout=timeout_s):
-            return False
+    def _send_here(self, deadline: float) -> None:
+        """Send in the caller's thread, where none can be started: once. The caller holds ``_starting``."""
         try:
             self._sender.hurry()
             transport = self._open()
-            transport.timeout_s = max(0.001, min(self._options.timeout_s, deadline - monotonic()))
-            while monotonic() < deadline and self._sender.step(transport):
-                transport.timeout_s = max(0.001, min(self._options.timeout_s, deadline - monotonic()))
+            while (left := deadline - monotonic()) > 0:
+                transport.timeout_s = min(self._options.timeout_s, left)
+                if not self._sender.step(transport):
+                    break
+            transport.timeout_s = self._options.timeout_s
             transport.close()
         except Exception as error:
             self._note_fault(error)
-        finally:
-            self._inline.release()
-        return marker.reached.is_set()
 
     def _say(self) -> None:
         """Log, here rather than in the host's threads, whose handlers may wait: only changes and firsts."""

@@ -26,6 +26,8 @@ class Resident(Protocol):
 
 _residents: "weakref.WeakSet[Resident]" = weakref.WeakSet()
 _promised = False
+_deadline: float | None = None
+"""When the exit must be over, once it has begun."""
 # Held while the background thread imports. A fork in the middle of an import would leave the module's lock
 # taken for ever in the child, and the host's own import of the same module would hang: forks wait for it.
 importing = threading.Lock()
@@ -52,10 +54,12 @@ def promise_exit() -> None:
 
 
 def _at_exit() -> None:
+    global _deadline
     residents = list(_residents)
-    deadline = time.monotonic() + max((resident.exit_timeout_s for resident in residents), default=0.0)
+    if _deadline is None:  # A forked child may be told twice, by its parent's hook too: one bound for both.
+        _deadline = time.monotonic() + max((resident.exit_timeout_s for resident in residents), default=0.0)
     for resident in residents:
-        resident.at_exit(max(0.0, deadline - time.monotonic()))
+        resident.at_exit(max(0.0, _deadline - time.monotonic()))
 
 
 def _before_fork() -> None:
@@ -69,10 +73,11 @@ def _after_fork_in_parent() -> None:
 
 
 def _after_fork_in_child() -> None:
-    global importing, _promised
+    global importing, _promised, _deadline
     importing = threading.Lock()
     # A child of multiprocessing clears the hooks it inherits; being called twice is harmless.
     _promised = False
+    _deadline = None
     for resident in list(_residents):
         resident.after_fork()
 
