@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Final
 
-from experiments.events import storage
+from experiments.events import instances, storage
 from experiments.events.batch import accepted, unpack
 from experiments.events.lake import Lake
 from runtime.database import Database
@@ -38,8 +38,8 @@ def drain_once(database: Database, lake: Lake, name_of: EnvironmentName, *, now:
         batches = storage.batches_of(session, drain)
     _write(lake, drain, batches, name_of)
     with database.session() as session:
-        storage.note_instances(session, batches)
-        storage.finish_drain(session, drain, now=now)
+        if storage.finish_drain(session, drain, now=now):
+            instances.note(session, batches)
     return drain.events
 
 

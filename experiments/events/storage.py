@@ -1,6 +1,5 @@
 """The inbox: batches acknowledged but not yet in the lake, and the drains that take them there."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +13,7 @@ from sqlalchemy import (
     UniqueConstraint,
     func,
     select,
+    true,
     update,
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -53,20 +53,6 @@ class DrainRow(Base):
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     batches: Mapped[int]
     events: Mapped[int]
-
-
-class SdkInstanceRow(Base):
-    """One SDK process as its latest batch described it: what it runs and what it lost."""
-
-    __tablename__ = "sdk_instances"
-    __table_args__ = (UniqueConstraint("environment_id", "instance"),)
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    environment_id: Mapped[int] = mapped_column(ForeignKey("environments.id"))
-    instance: Mapped[str] = mapped_column(String(32))
-    sdk: Mapped[str | None] = mapped_column(String(64))
-    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    dropped: Mapped[dict[str, int]] = mapped_column(JSON)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,40 +130,18 @@ def batches_of(session: Session, drain: Drain) -> tuple[StoredBatch, ...]:
     return tuple(_stored(row, body=body) for row, body in rows)
 
 
-def finish_drain(session: Session, drain: Drain, *, now: datetime) -> None:
-    """The drain is in the lake: forget the bodies, keep the ids."""
-    session.execute(update(InboxRow).where(InboxRow.drain == drain.number).values(body=None))
-    session.execute(
+def finish_drain(session: Session, drain: Drain, *, now: datetime) -> bool:
+    """The drain is in the lake: forget the bodies, keep the ids. False: another worker finished it."""
+    finished = session.execute(
         update(DrainRow)
         .where(DrainRow.number == drain.number, DrainRow.finished_at.is_(None))
         .values(finished_at=now)
-    )
-
-
-def note_instances(session: Session, batches: Sequence[StoredBatch]) -> None:
-    """Remember what each SDK process said of itself; counters only grow, so the largest is the latest."""
-    for batch in batches:
-        if batch.instance is None:
-            continue
-        row = session.scalar(
-            select(SdkInstanceRow).where(
-                SdkInstanceRow.environment_id == batch.environment_id,
-                SdkInstanceRow.instance == batch.instance,
-            )
-        )
-        if row is None:
-            row = SdkInstanceRow(
-                environment_id=batch.environment_id,
-                instance=batch.instance,
-                seen_at=batch.received_at,
-                dropped={},
-            )
-            session.add(row)
-            session.flush()
-        row.sdk = batch.sdk
-        row.seen_at = max(row.seen_at, batch.received_at)
-        names = row.dropped.keys() | batch.dropped.keys()
-        row.dropped = {name: max(row.dropped.get(name, 0), batch.dropped.get(name, 0)) for name in names}
+        .returning(DrainRow.number)
+    ).scalar_one_or_none()
+    if finished is None:
+        return False
+    session.execute(update(InboxRow).where(InboxRow.drain == drain.number).values(body=None))
+    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,8 +153,8 @@ class Backlog:
     oldest: datetime | None
 
 
-def backlog(session: Session) -> Backlog:
-    """Batches not yet in the lake, those of an unfinished drain included."""
+def backlog(session: Session, environment_id: int | None = None) -> Backlog:
+    """Batches not yet in the lake, those of an unfinished drain included; of one environment if given."""
     waiting = InboxRow.drain.is_(None) | InboxRow.drain.in_(
         select(DrainRow.number).where(DrainRow.finished_at.is_(None))
     )
@@ -199,7 +163,7 @@ def backlog(session: Session) -> Backlog:
             func.count(InboxRow.id),
             func.coalesce(func.sum(InboxRow.events), 0),
             func.min(InboxRow.received_at),
-        ).where(waiting)
+        ).where(waiting, true() if environment_id is None else InboxRow.environment_id == environment_id)
     ).one()
     return Backlog(batches=row[0], events=row[1], oldest=row[2])
 

@@ -252,6 +252,9 @@ def upgrade() -> None:
         sa.Column("instance", sa.String(length=32), nullable=False),
         sa.Column("sdk", sa.String(length=64), nullable=True),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("accepted", sa.BigInteger(), nullable=False),
+        sa.Column("rejected", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.String(length=300), nullable=True),
         sa.Column("dropped", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(
             ["environment_id"], ["environments.id"], name=op.f("fk_sdk_instances_environment_id_environments")

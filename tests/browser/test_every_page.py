@@ -21,6 +21,7 @@ PAGES = [
     "/p/demo/prod/flags/ranker/targeting",
     "/p/demo/prod/keys",
     "/p/demo/prod/history",
+    "/p/demo/prod/pipeline",
     "/p/demo/prod/experiments",
     "/p/demo/prod/experiments/new",
     "/p/demo/prod/experiments/trial",

@@ -1,6 +1,6 @@
 """The experiments' part of the admin API under /api/v1."""
 
-from experiments.web.api import experiments, reports, steps
+from experiments.web.api import experiments, pipeline, reports, steps
 from experiments.web.api.blueprint import blueprint
 
-__all__ = ["blueprint", "experiments", "reports", "steps"]
+__all__ = ["blueprint", "experiments", "pipeline", "reports", "steps"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import experiments.events.instances
 import experiments.events.storage  # noqa: F401  (names the tables)
 from experiments.events.lake import Lake
 from flags.storage.tables import EnvironmentRow, ProjectRow

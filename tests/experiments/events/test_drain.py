@@ -10,7 +10,7 @@ import pytest
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 
-from experiments.events import storage
+from experiments.events import instances, storage
 from experiments.events.columns import to_tables
 from experiments.events.drain import drain_once
 from experiments.events.ingest import take_in
@@ -110,7 +110,7 @@ def die(patched: pytest.MonkeyPatch, place: str) -> None:
     elif place == "between the tables":
         patched.setattr(Lake, "append", at_the_second)
     else:
-        patched.setattr(storage, "note_instances", at_once)
+        patched.setattr(instances, "note", at_once)
 
 
 def test_two_workers_with_the_same_drain_write_it_once(database: Database, lake: Lake) -> None:
@@ -196,8 +196,23 @@ def test_what_an_sdk_says_it_lost_is_remembered_at_its_largest(database: Databas
     drain_all(database, lake)
 
     with database.reading() as session:
-        row = session.query(storage.SdkInstanceRow).one()
-        assert (row.instance, row.sdk, row.dropped) == (instance, "python/1", {"queue_full": 9})
+        (found,) = instances.of_environment(session, 1)
+    assert (found.instance, found.sdk, found.dropped) == (instance, "python/1", {"queue_full": 9})
+    assert (found.accepted, found.rejected, found.reason) == (6, 0, None)
+
+
+def test_what_was_rejected_is_counted_once_with_a_reason(database: Database, lake: Lake) -> None:
+    late = {"type": "outcome", "at_us": 1, "unit": "u", "name": "click"}
+    sent = json.dumps({"batch": "f" * 32, "events": [late, late]}).encode()
+    for _ in range(3):
+        take_in(database, 1, sent, "", now=NOW)
+
+    drain_all(database, lake)
+
+    with database.reading() as session:
+        (found,) = instances.of_environment(session, 1)
+    assert (found.instance, found.accepted, found.rejected) == ("", 0, 2)
+    assert found.reason == "at_us: is over 120 days old (microseconds since 1970, UTC?)"
 
 
 def test_many_small_files_become_few_and_no_row_changes(database: Database, lake: Lake) -> None:
