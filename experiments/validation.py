@@ -62,7 +62,9 @@ def _metrics_problems(metrics: tuple[Metric, ...]) -> Iterator[Problem]:
         if not metric.outcome:
             yield Problem(f"{field}.outcome", "is empty; name the outcome that the application records")
         if metric.key in seen:
-            yield Problem(f"{field}.key", f"{metric.key!r} is there twice; every metric needs its own key")
+            yield Problem(
+                f"{field}.key", f"{metric.key[:80]!r} is there twice; every metric needs its own key"
+            )
         seen.add(metric.key)
 
 
@@ -70,11 +72,13 @@ def _rule_problems(design: Design) -> Iterator[Problem]:
     keys = [metric.key for metric in design.metrics]
     available = ", ".join(keys)
     if design.decision_rule.primary not in keys:
-        problem = f"{design.decision_rule.primary!r} is not a metric of this experiment; it has {available}"
+        problem = (
+            f"{design.decision_rule.primary[:80]!r} is not a metric of this experiment; it has {available}"
+        )
         yield Problem("decision_rule.primary", problem)
     for index, guardrail in enumerate(design.decision_rule.guardrails):
         if guardrail.metric not in keys:
-            problem = f"{guardrail.metric!r} is not a metric of this experiment; it has {available}"
+            problem = f"{guardrail.metric[:80]!r} is not a metric of this experiment; it has {available}"
             yield Problem(f"decision_rule.guardrails.{index}.metric", problem)
 
 
@@ -132,5 +136,7 @@ def check_outcome(outcome: Outcome, plan: Plan) -> None:
     if outcome.decision is Decision.SHIP and outcome.variant is None:
         raise Invalid("variant", "say which variant ships")
     if outcome.variant is not None and outcome.variant not in plan.weights:
-        raise Invalid("variant", f"{outcome.variant!r} did not take part; it was {', '.join(plan.weights)}")
+        raise Invalid(
+            "variant", f"{outcome.variant[:80]!r} did not take part; it was {', '.join(plan.weights)}"
+        )
     refuse(check_text("note", outcome.note, most=TEXT_CHARACTERS, lines=True))

@@ -174,7 +174,7 @@ def _number(text: str, name: str) -> Decimal:
     try:
         number = Decimal(text)
     except InvalidOperation:
-        raise Invalid(name, f"{text!r} is not a number") from None
+        raise Invalid(name, f"{text[:80]!r} is not a number") from None
     if not number.is_finite():
         raise Invalid(name, "must be a finite number")
     return number
@@ -189,5 +189,5 @@ def _share(text: str, name: str) -> float:
 
 def _count(text: str, name: str) -> int:
     if not text.isdecimal() or len(text) > 9:
-        raise Invalid(name, f"{text!r} is not a whole number")
+        raise Invalid(name, f"{text[:80]!r} is not a whole number")
     return int(text)

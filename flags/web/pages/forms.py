@@ -74,7 +74,7 @@ def variants_of(rows: tuple[VariantRow, ...], kind: Kind) -> dict[str, Json]:
         if not row.name:
             raise Invalid(f"variant-{number}-name", "give this variant a name")
         if row.name in variants:
-            raise Invalid(f"variant-{number}-name", f"{row.name!r} is there twice")
+            raise Invalid(f"variant-{number}-name", f"{row.name[:80]!r} is there twice")
         variants[row.name] = _payload(row, kind, f"variant-{number}-payload")
     return variants
 
@@ -217,10 +217,10 @@ def _scalar(text: str, kind: str, name: str) -> Scalar:
         try:
             return int(text) if text.lstrip("+-").isdecimal() else float(text)
         except ValueError:
-            raise Invalid(name, f"{text!r} is not a number") from None
+            raise Invalid(name, f"{text[:80]!r} is not a number") from None
     if kind == "boolean":
         if text.lower() not in _TRUTHS:
-            raise Invalid(name, f"{text!r} is neither true nor false")
+            raise Invalid(name, f"{text[:80]!r} is neither true nor false")
         return _TRUTHS[text.lower()]
     return text
 
