@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -145,7 +146,15 @@ def test_a_ramp_from_5_to_10_to_50_percent_keeps_every_unit_that_is_in() -> None
 
 @pytest.mark.parametrize(
     ("unit", "text"),
-    [(42, "42"), (-1, "-1"), (0, "0"), (10**30, "1" + "0" * 30), (Level.HIGH, "3"), (Plan.FREE, "free")],
+    [
+        (42, "42"),
+        (-1, "-1"),
+        (0, "0"),
+        (10**30, "1" + "0" * 30),
+        (Level.HIGH, "3"),
+        (Plan.FREE, "free"),
+        (np.int64(42), "42"),
+    ],
 )
 def test_an_integer_unit_is_its_decimal_text(unit: object, text: str) -> None:
     split = flag(rule("r1"))
@@ -154,7 +163,9 @@ def test_an_integer_unit_is_its_decimal_text(unit: object, text: str) -> None:
     assert type(choose(split, unit).unit) is str
 
 
-@pytest.mark.parametrize("unit", ["", None, True, 1.5, b"user", ["user"], ("user",), "\ud800", 10**2000])
+@pytest.mark.parametrize(
+    "unit", ["", None, True, np.bool_(True), 1.5, b"user", ["user"], ("user",), "\ud800", 10**2000]
+)
 @pytest.mark.parametrize("enabled", [True, False])
 def test_a_unit_that_is_neither_text_nor_an_integer_gets_the_default(unit: object, enabled: bool) -> None:
     choice = choose(flag(rule("r1"), enabled=enabled), unit, default="v1")

@@ -8,6 +8,7 @@ factory: making the function of a flag of a known shape takes microseconds. Meas
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from operator import index
 from typing import Any, Final, TypeAlias
 
 from mmh3 import hash as murmur3_x86_32
@@ -52,7 +53,8 @@ def threshold(end: int) -> int:
 def text_of_unit(unit: Any) -> str:
     """The unit as it is bucketed: text as it is, an integer as its decimal text. Unanswerable: the rest.
 
-    The rest includes empty text and text with a lone surrogate, which has no UTF-8 bytes to hash.
+    Integers are Python's and those of other libraries (numpy's, say), truth values not among them. The rest
+    includes empty text and text with a lone surrogate, which has no UTF-8 bytes to hash.
     """
     # By type(), not isinstance(): an object may lie about its __class__, or raise when asked.
     if issubclass(type(unit), str) and str.__len__(unit):
@@ -61,8 +63,13 @@ def text_of_unit(unit: Any) -> str:
         except UnicodeEncodeError as error:
             raise Unanswerable(ErrorCode.TARGETING_KEY_MISSING) from error
         return str.__str__(unit)
-    if issubclass(type(unit), int) and type(unit) is not bool and int.__abs__(unit) < WIDEST_UNIT:
-        return int.__repr__(unit)
+    if type(unit) is not bool:
+        try:
+            number = index(unit)
+        except Exception as error:  # No integer; or __index__ is the caller's code, which may raise anything.
+            raise Unanswerable(ErrorCode.TARGETING_KEY_MISSING) from error
+        if int.__abs__(number) < WIDEST_UNIT:
+            return int.__repr__(number)
     raise Unanswerable(ErrorCode.TARGETING_KEY_MISSING)
 
 
