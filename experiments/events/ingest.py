@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from experiments.events import storage
 from experiments.events.batch import Batch, judge, unpack
@@ -18,71 +18,70 @@ class Receipt:
 
     batch: str
     duplicate: bool
+    accepted: int
+    """How many events count."""
     results: tuple[str, ...]
-
-    @property
-    def accepted(self) -> int:
-        """How many events count."""
-        return sum(result == "ok" for result in self.results)
 
 
 def take_in(database: Database, environment_id: int, body: bytes, encoding: str, *, now: datetime) -> Receipt:
     """Store a batch once and acknowledge it. Returns only after the commit.
 
-    Invalid: the body or its envelope, naming the field. Conflict: this batch id came before with other
+    Invalid: the body or its envelope, naming the field. BatchReused: this batch id came before with other
     content (a client must never reuse an id).
     """
     raw = unpack(body, encoding)
     batch = judge(raw, received_us=int(now.timestamp() * 1_000_000))
     try:
         with database.session() as session:
-            return _store(session, environment_id, batch, body, encoding, now)
+            storage.add(session, _row(environment_id, batch, body, encoding, now))
     except IntegrityError:
-        # Two requests raced with the same batch; the other one's commit won, and answers for both.
-        with database.session() as session:
-            return _store(session, environment_id, batch, body, encoding, now)
-
-
-def _store(
-    session: Session, environment_id: int, batch: Batch, body: bytes, encoding: str, now: datetime
-) -> Receipt:
-    before = storage.find(session, environment_id, batch.id)
-    if before is not None:
+        # It is there already, from a moment or a month ago; what was stored then answers for both.
+        with database.reading() as session:
+            before = storage.find(session, environment_id, batch.id)
+        if before is None:
+            raise
         return _again(before, batch)
-    storage.add(
-        session,
-        {
-            "environment_id": environment_id,
-            "batch": batch.id,
-            "digest": batch.digest,
-            "received_at": now,
-            "events": batch.size,
-            "rejected": {str(index): reason for index, reason in batch.rejected.items()},
-            "encoding": encoding,
-            "body": body,
-            "sdk": batch.sdk,
-            "instance": batch.instance,
-            "dropped": batch.dropped,
-        },
-    )
     return _receipt(batch.id, batch.size, batch.rejected, duplicate=False)
+
+
+def _row(environment_id: int, batch: Batch, body: bytes, encoding: str, now: datetime) -> dict[str, Any]:
+    return {
+        "environment_id": environment_id,
+        "batch": batch.id,
+        "digest": batch.digest,
+        "received_at": now,
+        "events": batch.size,
+        "rejected": {str(index): reason for index, reason in batch.rejected.items()},
+        "encoding": encoding,
+        "body": body,
+        "sdk": batch.sdk,
+        "instance": batch.instance,
+        "dropped": batch.dropped,
+    }
 
 
 def _again(before: storage.StoredBatch, batch: Batch) -> Receipt:
     if before.digest != batch.digest:
-        theirs = {"received_at": before.received_at.isoformat(), "events": before.events}
-        raise BatchReused(batch.id, theirs)
+        raise BatchReused(before)
     return _receipt(before.batch, before.events, before.rejected, duplicate=True)
 
 
 class BatchReused(Conflict):
-    """A batch id came a second time with other content."""
+    """A batch id came a second time with other content; ``theirs`` is what came first."""
 
-    def __init__(self, batch: str, theirs: dict[str, object]) -> None:
-        super().__init__(f"batch {batch}", 0, 0, theirs)
-        self.args = (f"batch {batch} was received before with other content; every batch needs its own id",)
+    def __init__(self, before: storage.StoredBatch) -> None:
+        theirs = {"received_at": before.received_at.isoformat(), "events": before.events}
+        super().__init__(f"batch {before.batch}", 0, 0, theirs)
+        self.args = (
+            f"batch {before.batch} was received before with other content; every batch needs its own id",
+        )
+
+    def details(self) -> dict[str, Any]:
+        return {"field": "batch", "theirs": self.theirs}
 
 
 def _receipt(batch: str, size: int, rejected: dict[int, str], *, duplicate: bool) -> Receipt:
-    results = tuple(f"rejected: {rejected[index]}" if index in rejected else "ok" for index in range(size))
-    return Receipt(batch=batch, duplicate=duplicate, results=results)
+    results = ["ok"] * size
+    for index, reason in rejected.items():
+        results[index] = f"rejected: {reason}"
+    return Receipt(batch=batch, duplicate=duplicate, accepted=size - len(rejected), results=tuple(results))

@@ -12,6 +12,7 @@ from sqlalchemy import (
     String,
     UniqueConstraint,
     func,
+    insert,
     select,
     true,
     update,
@@ -91,9 +92,8 @@ def find(session: Session, environment_id: int, batch: str) -> StoredBatch | Non
 
 
 def add(session: Session, values: dict[str, Any]) -> None:
-    """One row, sent to the database at once. IntegrityError: another request stored this batch first."""
-    session.add(InboxRow(**values))
-    session.flush()
+    """One row, sent to the database at once. IntegrityError: this batch is there already."""
+    session.connection().execute(insert(InboxRow), values)
 
 
 def unfinished_drain(session: Session) -> Drain | None:
