@@ -22,6 +22,10 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class NothingIn(Body):
+    """A request that needs no values."""
+
+
 class MetricIn(Body):
     """A metric; ``outcome`` is the key if left out, ``per_unit`` any for a proportion, sum for a mean."""
 
@@ -56,7 +60,7 @@ class GuardrailIn(Body):
     relative: StrictBool = True
 
 
-class RuleIn(Body):
+class DecisionRuleIn(Body):
     """What result means what; recorded at the start."""
 
     primary: StrictStr
@@ -100,7 +104,7 @@ class DesignIn(Body):
     flag: StrictStr
     control: StrictStr
     metrics: list[MetricIn] = Field(max_length=50)
-    decision_rule: RuleIn
+    decision_rule: DecisionRuleIn
     hypothesis: StrictStr = ""
     brief: BriefIn = Field(default_factory=BriefIn)
     unit_type: StrictStr = "user"

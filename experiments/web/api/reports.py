@@ -1,6 +1,7 @@
 """Reports: the latest as JSON or CSV, and asking for a fresh one."""
 
 from datetime import UTC, datetime
+from typing import Final
 
 from flask import Response, jsonify
 
@@ -10,8 +11,10 @@ from experiments.csv_export import to_csv
 from experiments.model import StoredReport
 from experiments.web.api.answers import ReportOut, RequestedOut
 from experiments.web.api.blueprint import ONE, TAGS, OnePlace, blueprint
-from experiments.web.api.bodies import Body
+from experiments.web.api.bodies import NothingIn
 from runtime.web.state import state
+
+_CSV: Final = {"description": "OK", "content": {"text/csv": {"schema": {"type": "string"}}}}
 
 
 @blueprint.get(f"{ONE}/report", tags=TAGS, responses={200: ReportOut})
@@ -21,7 +24,7 @@ def get_report(path: OnePlace) -> Response:
     return jsonify({**to_json(found.report), "refreshing": found.refreshing})
 
 
-@blueprint.get(f"{ONE}/report.csv", tags=TAGS)
+@blueprint.get(f"{ONE}/report.csv", tags=TAGS, responses={200: _CSV})
 def get_report_csv(path: OnePlace) -> Response:
     """The latest report's numbers as CSV, one row per metric and variant."""
     name = f"{path.project}-{path.environment}-{path.experiment}.csv"
@@ -33,7 +36,7 @@ def get_report_csv(path: OnePlace) -> Response:
 
 
 @blueprint.post(f"{ONE}/report", tags=TAGS, responses={202: RequestedOut})
-def request_report(path: OnePlace, body: Body) -> tuple[Response, int]:
+def request_report(path: OnePlace, body: NothingIn) -> tuple[Response, int]:
     """Ask for a fresh report; the worker makes it in the next seconds."""
     with state().database.session() as session:
         service.request_report(session, path.at(), now=datetime.now(UTC))

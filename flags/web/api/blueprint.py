@@ -16,7 +16,7 @@ blueprint = APIBlueprint(
     __name__,
     url_prefix="/api/v1",
     abp_security=[{"token": []}],
-    abp_responses=dict.fromkeys((401, 404, 409, 422, 423), ErrorOut),
+    abp_responses=dict.fromkeys((401, 404, 409, 413, 422, 423), ErrorOut),
 )
 
 
