@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from experiments import queries, service
 from experiments.model import ExperimentAt, Status
 from runtime.actors import SYSTEM
-from tests.security.conftest import Application
+from tests.security.application import Application
 from tests.security.routes import routes
 
 HERE: Final = "/p/demo/prod"

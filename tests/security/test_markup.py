@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from experiments.events.lake import Lake
 from experiments.refresh import refresh_reports
-from tests.security.conftest import Application
+from tests.security.application import Application
 from tests.security.routes import routes
 
 MARK: Final = "zq7"

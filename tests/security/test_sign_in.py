@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 
 from runtime.web.auth import COOKIE
 from runtime.web.limits import limiter
-from tests.security.conftest import Application
+from tests.security.application import Application
 from tests.security.site import ADA, PASSWORD
 
 ASTRAY = [

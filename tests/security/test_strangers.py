@@ -5,7 +5,7 @@ from typing import Final
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.security.conftest import Application
+from tests.security.application import Application
 from tests.security.routes import routes
 
 # All that somebody nobody knows may have: signing in and out, looks, health, and the API's own description.
