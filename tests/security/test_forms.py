@@ -1,18 +1,22 @@
 """Every form, filled in badly: missing, huge, of wrong types, unknown; on both databases, never a 5xx."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
 from io import BytesIO
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
+from hypothesis import settings as configured
 from hypothesis import strategies as st
 
 from experiments import queries, service
-from experiments.model import ExperimentAt, Status
+from experiments.model import ExperimentAt
 from runtime.actors import SYSTEM
-from tests.security.application import Application
+from runtime.settings import Settings
+from tests.security.application import Application, furnished
 from tests.security.routes import routes
 
 HERE: Final = "/p/demo/prod"
@@ -75,6 +79,13 @@ EXTRA: Final = [
 ]  # fmt: skip
 
 
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Application]:
+    """An application whose experiment nobody else has stopped or decided."""
+    with furnished(Settings(data_dir=tmp_path)) as application:
+        yield application
+
+
 def test_every_form_is_known_here(on_sqlite: Application) -> None:
     known = set(FORMS) | {"/sign-in", "/sign-out"}
 
@@ -98,15 +109,14 @@ def test_one_bad_field_is_never_the_servers_fault(either: Application, path: str
             assert len(answer.headers.get("Set-Cookie", "")) < 4_096, (name, value[:80])
 
 
-def test_an_endless_choice_is_not_repeated_in_a_cookie(on_sqlite: Application) -> None:
-    with on_sqlite.database.session() as session:
+def test_an_endless_choice_is_not_repeated_in_a_cookie(fresh: Application) -> None:
+    with fresh.database.session() as session:
         now, at = datetime.now(UTC), ExperimentAt("demo", "prod", "trial")
-        found = queries.get_experiment(session, at)
-        if found.status is Status.RUNNING:
-            found = service.stop(session, SYSTEM, at, expected_version=found.version, now=now)
-    choice = {"version": str(found.version), "decision": "ship", "variant": ENDLESS, "note": ""}
+        running = queries.get_experiment(session, at)
+        stopped = service.stop(session, SYSTEM, at, expected_version=running.version, now=now)
+    choice = {"version": str(stopped.version), "decision": "ship", "variant": ENDLESS, "note": ""}
 
-    answer = on_sqlite.submit(f"{TRIAL}/decide", choice)
+    answer = fresh.submit(f"{TRIAL}/decide", choice)
 
     assert answer.status_code == 303
     assert len(answer.headers["Set-Cookie"]) < 4_096
@@ -118,7 +128,7 @@ def test_an_empty_form_is_never_the_servers_fault(either: Application, path: str
 
 
 @given(data=st.data())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@configured(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_form_at_all_is_the_servers_fault(on_sqlite: Application, data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(sorted(FORMS)))
     names = st.sampled_from([*FORMS[path], *EXTRA]) if FORMS[path] else st.sampled_from(EXTRA)
