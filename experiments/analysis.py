@@ -1,7 +1,7 @@
 """From moments to a report: every comparison, the trust checks, the verdict. PURE."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
 from experiments.decisions import decide
@@ -49,14 +49,16 @@ def analyse(
     now: datetime,
     window: Window | None = None,
     final: bool = False,
+    lag_s: float = 0.0,
 ) -> Report:
     """The report. ``final``: no more data will come, so an open question is inconclusive.
 
+    ``lag_s``: how long acknowledged events have been waiting that these aggregates lack.
     ValueError: control is not planned, or a planned weight is not a positive finite number.
     """
     if question.control not in question.planned:
         raise ValueError(f"control {question.control!r} is not in the planned split")
-    findings = _findings(question, aggregates)
+    findings = replace(_findings(question, aggregates), lag_s=lag_s)
     return Report(
         **{field.name: getattr(findings, field.name) for field in fields(findings)},
         rule=question.rule,

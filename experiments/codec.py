@@ -43,6 +43,7 @@ def to_json(report: Report) -> Json:
         "verdict": {**asdict(report.verdict), "missing": list(report.verdict.missing)},
         "srm": _srm_to_json(report.srm),
         "exclusions": asdict(report.exclusions),
+        "lag_s": report.lag_s,
         "metrics": {
             key: {variant: _comparison_to_json(found) for variant, found in entry.variants.items()}
             for key, entry in report.metrics.items()
@@ -110,6 +111,7 @@ def _report(body: Mapping[str, Any]) -> Report:
         },
         srm=_srm(body["srm"]),
         exclusions=Exclusions(**body["exclusions"]),
+        lag_s=body["lag_s"],
         rule=rule_from_json(body["rule"]),
         verdict=_verdict(body["verdict"]),
         generated_at=datetime.fromisoformat(body["generated_at"]),

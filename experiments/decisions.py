@@ -1,20 +1,28 @@
 """From findings to a verdict, by the rule that was written down before. PURE."""
 
-from collections.abc import Mapping
 from typing import Final
 
 from experiments.metrics import Direction, Metric
 from experiments.report import Comparison, Decision, Findings, Tone, Verdict
 from experiments.rule import DecisionRule, Guardrail, Method
 from experiments.sentences import amount, number, probability, share
+from experiments.stats.measured import p_value_of_difference
 from experiments.stats.results import Interval
-from experiments.stats.srm import SampleRatio
+from experiments.stats.srm import ALARM_BELOW, SampleRatio
 
-__all__ = ["CROSSOVER_LIMIT", "DecisionRule", "Guardrail", "Method", "decide"]
+__all__ = ["CROSSOVER_LIMIT", "LAG_LIMIT_S", "LEAST_UNITS", "DecisionRule", "Guardrail", "Method", "decide"]
 
 # Units in two variants are excluded; above this share of all units, who was excluded may itself be an
 # effect of the variants. GrowthBook warns at the same 1 %.
 CROSSOVER_LIMIT: Final = 0.01
+
+# Intervals rest on the central limit theorem: below this many units in an arm they mean nothing yet, and
+# not even harm is believed.
+LEAST_UNITS: Final = 30
+
+# The worker takes events on within seconds. Acknowledged ones that wait this long mean that something is
+# broken, and nobody knows what they will say.
+LAG_LIMIT_S: Final = 600.0
 
 # Of several challengers, the one to act on: a winner replaces a loser too.
 _PRECEDENCE: Final = (
@@ -35,7 +43,7 @@ def decide(rule: DecisionRule, findings: Findings, *, final: bool = False) -> Ve
     undecided = Decision.INCONCLUSIVE if final else Decision.KEEP_RUNNING
     if not sum(findings.units.values()) + findings.exclusions.crossovers:
         return Verdict(decision=undecided, reason="no units have been seen yet", missing=("units",))
-    if problem := _distrust(findings):
+    if problem := _distrust(findings) or _missing_unevenly(rule, findings):
         return Verdict(decision=Decision.INCONCLUSIVE, reason=problem, trusted=False)
     if rule.primary not in findings.metrics:
         reason = f"the primary metric {rule.primary} is not in the data"
@@ -56,6 +64,11 @@ def _gain(rule: DecisionRule, findings: Findings, variant: str) -> float:
 def _distrust(findings: Findings) -> str | None:
     srm, crossovers = findings.srm, findings.exclusions.crossovers
     seen = sum(findings.units.values()) + crossovers
+    if findings.lag_s > LAG_LIMIT_S:
+        return (
+            f"acknowledged events have been waiting for {findings.lag_s / 60:.0f} minutes and are not in "
+            "these numbers; see that the worker gets on"
+        )
     if not findings.challengers:
         return "there is no second variant to compare control with"
     if isinstance(srm, SampleRatio) and srm.alarm:
@@ -73,9 +86,37 @@ def _distrust(findings: Findings) -> str | None:
     return None
 
 
+def _missing_unevenly(rule: DecisionRule, findings: Findings) -> str | None:
+    """In words, if a metric that decides is measured for a different share of units in each arm."""
+    for key in (rule.primary, *(guardrail.metric for guardrail in rule.guardrails)):
+        if key not in findings.metrics:
+            continue
+        measured = {variant: found.n for variant, found in findings.metrics[key].variants.items()}
+        p_value = p_value_of_difference(measured, findings.units)
+        if p_value is not None and p_value < ALARM_BELOW:
+            counts = ", ".join(
+                f"{count:,} of {findings.units[variant]:,} units of {variant}"
+                for variant, count in measured.items()
+            )
+            return (
+                f"{key} was measured for {counts} (p {probability(p_value)}): what keeps it from being "
+                "measured differs between the variants, so no comparison can be trusted"
+            )
+    return None
+
+
 def _judge(rule: DecisionRule, findings: Findings, variant: str, undecided: Decision) -> Verdict:
     primary = findings.metrics[rule.primary]
     comparison = primary.variants[variant]
+    fewest = min(comparison.n, primary.variants[findings.control].n)
+    if comparison.n and fewest < LEAST_UNITS:
+        reason = f"with {fewest:,} units in an arm no interval means anything yet"
+        return Verdict(
+            decision=undecided,
+            variant=variant,
+            reason=reason,
+            missing=(f"{LEAST_UNITS - fewest:,} more units (of {LEAST_UNITS})",),
+        )
     for guardrail in rule.guardrails:
         if breach := _breach(rule, guardrail, findings, variant):
             return Verdict(decision=Decision.ROLL_BACK, variant=variant, reason=breach)
@@ -105,8 +146,7 @@ def _why_undecided(
     rule: DecisionRule, comparison: Comparison, variant: str, tone: Tone, *, clear: bool, level: float
 ) -> str:
     if tone is Tone.MISSING:
-        reasons: Mapping[str, str] = comparison.not_estimable
-        why = next(iter(reasons.values()), "nothing was measured")
+        why = _why_missing(comparison, rule.method)
         return f"the primary metric {rule.primary} has no estimate for {variant}: {why}"
     if tone is Tone.UNCLEAR:
         return f"the interval of {rule.primary} for {variant} still includes zero"
@@ -114,6 +154,13 @@ def _why_undecided(
         bar = f"each of several challengers must reach p ≤ {number(level)}"
         return f"{variant} looks better on {rule.primary}, but {bar}"
     return f"{variant} is better on {rule.primary}, but not all that the rule asks for is there yet"
+
+
+def _why_missing(comparison: Comparison, method: Method) -> str:
+    """Why the interval that the verdict reads is not there."""
+    field = "always_valid_ci" if method is Method.ALWAYS_VALID else "ci"
+    reasons = comparison.not_estimable
+    return reasons.get(field) or next(iter(reasons.values()), "nothing was measured")
 
 
 def _missing(rule: DecisionRule, findings: Findings, variant: str) -> tuple[str, ...]:

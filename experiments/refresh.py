@@ -7,14 +7,18 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from prometheus_client import Counter
+from sqlalchemy.orm import Session
 
 from experiments.analysis import Question
 from experiments.budget import Budget
+from experiments.decisions import LAG_LIMIT_S
 from experiments.events.lake import Lake
+from experiments.events.storage import backlog
 from experiments.model import ExperimentView, Status
 from experiments.report import Report, Window
 from experiments.storage import experiments, reports
 from experiments.storage.reports import Standing
+from flags.queries import get_environment
 from runtime.database import Database
 
 # New events arrive all the time: a report is made anew at most this often, or at once when asked for.
@@ -38,6 +42,8 @@ class Job:
     experiment: ExperimentView
     fingerprint: str
     due_since: datetime
+    lag_s: float = 0.0
+    """How long the oldest acknowledged event of its environment has been waiting for the lake."""
 
 
 def refresh_reports(database: Database, lake: Lake, now: datetime, budget: Budget | None = None) -> bool:
@@ -49,7 +55,8 @@ def refresh_reports(database: Database, lake: Lake, now: datetime, budget: Budge
     with database.reading() as session:
         views = experiments.list_of(session, statuses=_REPORTED)
         standings = {view.id: reports.standing(session, view.id) for view in views}
-    jobs = due_jobs(views, standings, _lake_state(lake), now=now)
+        lags_s = {view.id: _lag_s(session, view, now) for view in views}
+    jobs = due_jobs(views, standings, _lake_state(lake), lags_s, now=now)
     for job in jobs:
         if _made(database, lake, job, now, budget or Budget()):
             return len(jobs) > 1
@@ -59,7 +66,7 @@ def refresh_reports(database: Database, lake: Lake, now: datetime, budget: Budge
 def _made(database: Database, lake: Lake, job: Job, now: datetime, budget: Budget) -> bool:
     """Whether the report is stored. One that fails is logged and stays due; others must not wait for it."""
     try:
-        report, svg = _compute(job.experiment, lake, now, budget)
+        report, svg = _compute(job, lake, now, budget)
     except Exception:
         log.exception("the report of %s could not be made; it will be tried again", job.experiment.at.path)
         REPORTS.labels("failed").inc()
@@ -74,6 +81,7 @@ def due_jobs(
     views: tuple[ExperimentView, ...],
     standings: Mapping[int, Standing],
     lake_state: str,
+    lags_s: Mapping[int, float],
     *,
     now: datetime,
 ) -> list[Job]:
@@ -81,7 +89,8 @@ def due_jobs(
     jobs = [
         Job(
             experiment=view,
-            fingerprint=f"{lake_state};version={view.version}",
+            fingerprint=f"{lake_state};version={view.version};late={lags_s[view.id] > LAG_LIMIT_S}",
+            lag_s=lags_s[view.id],
             due_since=standings[view.id].requested_at or standings[view.id].computed_at or view.created_at,
         )
         for view in views
@@ -99,15 +108,22 @@ def _is_due(job: Job, standing: Standing, now: datetime) -> bool:
     return standing.fingerprint != job.fingerprint and now - standing.computed_at >= least_age
 
 
+def _lag_s(session: Session, view: ExperimentView, now: datetime) -> float:
+    environment = get_environment(session, view.at.project, view.at.environment)
+    oldest = backlog(session, environment.id).oldest
+    return 0.0 if oldest is None else max(0.0, (now - oldest).total_seconds())
+
+
 def _lake_state(lake: Lake) -> str:
     return f"exposures={lake.version('exposures')};outcomes={lake.version('outcomes')}"
 
 
-def _compute(view: ExperimentView, lake: Lake, now: datetime, budget: Budget) -> tuple[Report, str]:
+def _compute(job: Job, lake: Lake, now: datetime, budget: Budget) -> tuple[Report, str]:
     from experiments.aggregate import Scope, aggregate_files
     from experiments.analysis import analyse
     from experiments.charts import forest_svg
 
+    view = job.experiment
     question, window = question_of(view), _window(view, now)
     assert view.plan is not None  # noqa: S101  (only drafts have none, and they are never reported)
     aggregates = aggregate_files(
@@ -125,7 +141,7 @@ def _compute(view: ExperimentView, lake: Lake, now: datetime, budget: Budget) ->
     )
     shown = Window(start=window.start, end=min(window.end, now))
     final = view.status is not Status.RUNNING
-    report = analyse(question, aggregates, now=now, window=shown, final=final)
+    report = analyse(question, aggregates, now=now, window=shown, final=final, lag_s=job.lag_s)
     return report, forest_svg(report)
 
 

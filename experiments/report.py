@@ -141,6 +141,8 @@ class Findings:
     """By key; the primary first."""
     srm: SampleRatio | NotEstimable
     exclusions: Exclusions
+    lag_s: float = 0.0
+    """How long the oldest acknowledged event that is not in these numbers has been waiting."""
 
     @property
     def challengers(self) -> tuple[str, ...]:

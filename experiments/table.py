@@ -102,6 +102,14 @@ def trust(report: Report) -> list[str]:
             f"Sample ratio: {fits} the planned split (χ² = {number(srm.chi2)}, p {probability(srm.p_value)}; "
             "alarm below 0.001)."
         )
+    for key, entry in report.metrics.items():
+        lines += [
+            f"Measured: {key} for {found.n:,} of {report.units[variant]:,} units of {variant}."
+            for variant, found in entry.variants.items()
+            if found.n < report.units[variant]
+        ]
+    if report.lag_s > 0:
+        lines.append(f"Waiting: an event that is not in these numbers yet came {report.lag_s:.0f} s before.")
     excluded = report.exclusions
     for count, words in (
         (excluded.crossovers, "units seen in two variants"),

@@ -7,20 +7,30 @@
 
 A worker that dies between any two steps leaves an unfinished drain, which the next worker repeats with
 the same batches under the same number.
+
+A database restored from a backup older than the lake would count again from where it was then, and the lake
+would take new drains for old ones. So before a drain is opened its number is compared with the lake's: a lake
+that is ahead makes the database write under a new name from then on, and batches from before that moment
+are looked up in the lake first.
 """
 
+import logging
 import os
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Final
 
+from sqlalchemy.orm import Session
+
 from experiments.events import instances, storage
 from experiments.events.batch import accepted, unpack
-from experiments.events.lake import Lake
+from experiments.events.lake import TABLES, Lake
 from runtime.database import Database
 
 MOST_BATCHES: Final = 200
+
+log = logging.getLogger("pointsman.events")
 
 EnvironmentName = Callable[[int], str]
 """From an environment's row id to ``project/environment``, as the event tables spell it."""
@@ -29,9 +39,7 @@ EnvironmentName = Callable[[int], str]
 def drain_once(database: Database, lake: Lake, name_of: EnvironmentName, *, now: datetime) -> int:
     """Bring one drain's worth of batches into the lake; the number of events, 0 when nothing waited."""
     with database.session() as session:
-        drain = storage.unfinished_drain(session) or storage.open_drain(
-            session, uuid.uuid4().hex, most_batches=MOST_BATCHES, now=now
-        )
+        drain = storage.unfinished_drain(session) or _open(session, lake, now)
     if drain is None:
         return 0
     with database.reading() as session:
@@ -43,14 +51,29 @@ def drain_once(database: Database, lake: Lake, name_of: EnvironmentName, *, now:
     return drain.events
 
 
+def _open(session: Session, lake: Lake, now: datetime) -> storage.Drain | None:
+    number, writer = storage.next_drain(session)
+    if writer is not None and any(lake.has(table, writer, number) for table in TABLES):
+        log.warning(
+            "the lake holds drain %d already, unknown to the database: it was restored from a backup. "
+            "Nothing is lost; batches that were waiting then are looked up in the lake first",
+            number,
+        )
+        writer = None
+    return storage.open_drain(session, number, writer or uuid.uuid4().hex, most_batches=MOST_BATCHES, now=now)
+
+
 def _write(
     lake: Lake, drain: storage.Drain, batches: tuple[storage.StoredBatch, ...], name_of: EnvironmentName
 ) -> None:
     from experiments.events.columns import to_tables
 
+    old = [batch.batch for batch in batches if batch.received_at < drain.writing_since]
     for table, rows in to_tables(_rows(batches, name_of)).items():
         if not lake.has(table, drain.writer, drain.number):
-            lake.append(table, rows, drain.writer, drain.number)
+            fresh = lake.without_known(table, rows, old)
+            if fresh.num_rows:
+                lake.append(table, fresh, drain.writer, drain.number)
     # The bodies are about to be forgotten: what was written must survive a power cut first.
     os.sync()
 

@@ -5,6 +5,7 @@ of the event. Writers name themselves and number their writes; the table remembe
 each writer in the same commit as the rows, so a write that is repeated after a crash is recognised.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -55,6 +56,19 @@ class Lake:
                 app_transactions=[Transaction(writer, number)], max_commit_retries=3
             ),
         )
+
+    def without_known(self, table: str, rows: "pa.Table", batches: Sequence[str]) -> "pa.Table":
+        """The rows but for those of the named batches that the table holds already."""
+        opened = self._open(table) if batches else None
+        if opened is None:
+            return rows
+        import pyarrow.compute as pc
+
+        held = opened.to_pyarrow_dataset().scanner(
+            columns=["batch"], filter=pc.field("batch").isin(list(batches))
+        )
+        known = pc.unique(held.to_table()["batch"])
+        return rows.filter(pc.invert(pc.is_in(rows["batch"], value_set=known)))
 
     def compact(self, table: str) -> int:
         """Merge small files into large ones when there are many; how many were merged."""

@@ -76,11 +76,15 @@ class StoredBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drain:
-    """``writer`` names this database in the lake; ``number`` grows by one with each drain."""
+    """``writer`` names this database in the lake; ``number`` grows by one with each drain.
+
+    ``writing_since``: when this writer's first drain was opened.
+    """
 
     number: int
     writer: str
     events: int
+    writing_since: datetime
 
 
 def find(session: Session, environment_id: int, batch: str) -> StoredBatch | None:
@@ -99,10 +103,20 @@ def add(session: Session, values: dict[str, Any]) -> None:
 def unfinished_drain(session: Session) -> Drain | None:
     """The oldest drain that was opened and not finished: a worker stopped in the middle."""
     row = session.scalar(select(DrainRow).where(DrainRow.finished_at.is_(None)).order_by(DrainRow.number))
-    return None if row is None else Drain(number=row.number, writer=row.writer, events=row.events)
+    return None if row is None else _drain(session, row)
 
 
-def open_drain(session: Session, writer: str, *, most_batches: int, now: datetime) -> Drain | None:
+def next_drain(session: Session) -> tuple[int, str | None]:
+    """The number of the next drain, and the writer of the last one; None before the first."""
+    latest = session.execute(
+        select(DrainRow.number, DrainRow.writer).order_by(DrainRow.number.desc())
+    ).first()
+    return (1, None) if latest is None else (latest.number + 1, latest.writer)
+
+
+def open_drain(
+    session: Session, number: int, writer: str, *, most_batches: int, now: datetime
+) -> Drain | None:
     """Bind the oldest waiting batches to a new drain; None: nothing waits."""
     waiting = session.execute(
         select(InboxRow.id, InboxRow.events)
@@ -112,14 +126,18 @@ def open_drain(session: Session, writer: str, *, most_batches: int, now: datetim
     ).all()
     if not waiting:
         return None
-    latest = session.execute(
-        select(DrainRow.number, DrainRow.writer).order_by(DrainRow.number.desc())
-    ).first()
-    number, writer = (1, writer) if latest is None else (latest.number + 1, latest.writer)
     events = sum(row.events for row in waiting)
-    session.add(DrainRow(number=number, writer=writer, opened_at=now, batches=len(waiting), events=events))
+    row = DrainRow(number=number, writer=writer, opened_at=now, batches=len(waiting), events=events)
+    session.add(row)
+    session.flush()
     session.execute(update(InboxRow).where(InboxRow.id.in_([row.id for row in waiting])).values(drain=number))
-    return Drain(number=number, writer=writer, events=events)
+    return _drain(session, row)
+
+
+def _drain(session: Session, row: DrainRow) -> Drain:
+    since = session.scalars(select(func.min(DrainRow.opened_at)).where(DrainRow.writer == row.writer)).one()
+    assert since is not None  # noqa: S101  (the row itself has the writer)
+    return Drain(number=row.number, writer=row.writer, events=row.events, writing_since=since)
 
 
 def batches_of(session: Session, drain: Drain) -> tuple[StoredBatch, ...]:

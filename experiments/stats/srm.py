@@ -43,13 +43,14 @@ def sample_ratio(observed: Mapping[str, int], planned: Mapping[str, float]) -> S
     weight = math.fsum(planned.values())
     expected = {variant: total * (share / weight) for variant, share in planned.items()}
     chi2 = math.fsum((counts[variant] - units) ** 2 / units for variant, units in expected.items())
-    p_value = _survival(chi2, df=len(planned) - 1)
+    p_value = chi2_survival(chi2, df=len(planned) - 1)
     return SampleRatio(
         chi2=chi2, p_value=p_value, alarm=p_value < ALARM_BELOW, expected=expected, observed=counts
     )
 
 
-def _survival(chi2: float, *, df: int) -> float:
+def chi2_survival(chi2: float, *, df: int) -> float:
+    """P(X ≥ chi2) of the χ² distribution, right down to the smallest p."""
     if df == 1:
         return math.erfc(math.sqrt(chi2 / 2.0))
     from scipy.special import chdtrc

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from experiments.decisions import decide
+from experiments.decisions import LAG_LIMIT_S, decide
 from experiments.metrics import Direction, Metric, mean, proportion
 from experiments.report import Decision, Exclusions, Tone
 from experiments.rule import DecisionRule, Guardrail, Method
 from experiments.stats.moments import Moments
+from experiments.table import trust
 from tests.experiments.reports import CLICK, around, clicks, report
 
 LATENCY = mean("latency", direction=Direction.DECREASE, unit="s")
@@ -235,3 +236,50 @@ def test_a_rule_that_cannot_be_is_refused(changes: dict[str, object], words: str
 def test_a_margin_is_a_number_from_zero(margin: float) -> None:
     with pytest.raises(ValueError, match="margin"):
         Guardrail(metric="x", margin=margin)
+
+
+def test_a_metric_that_is_missing_more_often_in_one_arm_gives_no_verdict() -> None:
+    found = report(
+        {CLICK: {"a": Moments.of_successes(400, 2_000), "b": Moments.of_successes(434, 919)}},
+        units={"a": 2_000, "b": 2_000},
+    )
+
+    assert not found.verdict.trusted
+    assert "click was measured for 2,000 of 2,000 units of a, 919 of 2,000 units of b" in found.verdict.reason
+
+
+def test_a_metric_that_is_missing_alike_in_both_arms_is_judged_and_the_gap_is_shown() -> None:
+    found = report(
+        {CLICK: {"a": Moments.of_successes(180, 900), "b": Moments.of_successes(360, 905)}},
+        units={"a": 1_000, "b": 1_000},
+    )
+
+    assert found.verdict.decision is Decision.SHIP
+    assert "Measured: click for 900 of 1,000 units of a." in trust(found)
+
+
+@pytest.mark.parametrize(("low", "high"), [("a", "b"), ("b", "a")])
+def test_a_handful_of_units_convinces_nobody_of_anything(low: str, high: str) -> None:
+    moments = {low: around(1.0, n=29, sd=0.001), high: around(5.0, n=29, sd=0.001)}
+    rule = DecisionRule(primary="spent", minimum_units=0)
+
+    found = report({mean("spent"): {arm: moments[arm] for arm in ("a", "b")}}, rule=rule)
+
+    assert found.verdict.decision is Decision.KEEP_RUNNING
+    assert found.verdict.missing == ("1 more units (of 30)",)
+
+
+def test_events_that_wait_too_long_withhold_the_verdict() -> None:
+    settled = report({CLICK: clicks(a=200, b=350)})
+
+    held = decide(settled.rule, replace(settled, lag_s=LAG_LIMIT_S + 1))
+
+    assert not held.trusted
+    assert held.reason.startswith("acknowledged events have been waiting for 10 minutes")
+    assert decide(settled.rule, replace(settled, lag_s=LAG_LIMIT_S)).decision is Decision.SHIP
+
+
+def test_the_reason_for_a_missing_interval_is_that_of_the_interval_the_verdict_reads() -> None:
+    found = report({CLICK: {"a": Moments.of_successes(0, 100), "b": Moments.of_successes(100, 100)}})
+
+    assert found.verdict.reason.endswith("all values are equal within each arm, so there is no variance")

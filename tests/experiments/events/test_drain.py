@@ -2,8 +2,11 @@
 
 import json
 import random
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -118,7 +121,8 @@ def test_two_workers_with_the_same_drain_write_it_once(database: Database, lake:
     drain_all(database, lake)
     send(database, 1)
     with database.session() as session:
-        opened = storage.open_drain(session, "unused", most_batches=9, now=NOW)
+        number, writer = storage.next_drain(session)
+        opened = storage.open_drain(session, number, str(writer), most_batches=9, now=NOW)
     assert opened is not None
     with database.reading() as session:
         batches = storage.batches_of(session, opened)
@@ -146,6 +150,37 @@ def append_as_of(table: DeltaTable, rows: Any, opened: storage.Drain) -> None:
 
     properties = CommitProperties(app_transactions=[Transaction(opened.writer, opened.number)])
     write_deltalake(table, rows, mode="append", commit_properties=properties)
+
+
+def test_a_database_restored_from_an_older_backup_loses_nothing_and_counts_nothing_twice(
+    database: Database, lake: Lake, tmp_path: Path
+) -> None:
+    for number in range(3):
+        send(database, number)
+        drain_once(database, lake, name_of, now=NOW)
+    send(database, 3)  # waits when the backup is made, and is drained afterwards
+    back_up(tmp_path / "test.db", tmp_path / "backup.db")
+    later = NOW + timedelta(minutes=1)
+    for number in range(4, 8):
+        send(database, number)
+        drain_once(database, lake, name_of, now=later)
+    restored = Database(f"sqlite:///{tmp_path / 'backup.db'}")
+
+    for number in range(8, 12):
+        send(restored, number)
+    while drain_once(restored, lake, name_of, now=later):
+        pass
+    send(restored, 12)
+    drain_once(restored, lake, name_of, now=later)
+
+    assert units(lake, "exposures") == expected(13)
+    assert units(lake, "outcomes") == expected(13)
+    restored.close()
+
+
+def back_up(source: Path, target: Path) -> None:
+    with closing(sqlite3.connect(source)) as opened, closing(sqlite3.connect(target)) as copy:
+        opened.backup(copy)
 
 
 def test_a_second_database_on_the_same_lake_loses_nothing(database: Database, lake: Lake) -> None:
@@ -182,7 +217,12 @@ def test_bodies_are_forgotten_and_ids_kept_once_the_drain_is_finished(database: 
     with database.reading() as session:
         stored = storage.find(session, 1, f"{0:032x}")
         assert stored is not None
-        assert storage.batches_of(session, storage.Drain(number=1, writer="", events=0))[0].body is None
+        assert (
+            storage.batches_of(session, storage.Drain(number=1, writer="", events=0, writing_since=NOW))[
+                0
+            ].body
+            is None
+        )
         assert storage.backlog(session) == storage.Backlog(batches=0, events=0, oldest=None)
 
 
