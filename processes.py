@@ -2,6 +2,8 @@
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
@@ -14,6 +16,20 @@ GRACE_S = 4
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
+@contextmanager
+def one_clear_line() -> Iterator[None]:
+    """End the command with one line, not with a traceback, when something is set up wrongly."""
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        yield
+    except Invalid as error:
+        raise click.ClickException(str(error)) from None
+    except DBAPIError as error:
+        reason = str(error.orig).partition("\n")[0]
+        raise click.ClickException(f"DATABASE_URL: the database cannot be used: {reason}") from None
+
+
 def settings_or_exit() -> Settings:
     """The settings of the environment; a clear end when one of them is wrong."""
     try:
@@ -22,15 +38,33 @@ def settings_or_exit() -> Settings:
         raise click.ClickException(str(error)) from None
 
 
+def migrated_settings_or_exit() -> Settings:
+    """The same, and the database has every table this version needs."""
+    from runtime.database import Database
+    from runtime.starting import refuse_unmigrated
+
+    settings = settings_or_exit()
+    with one_clear_line():
+        database = Database(settings.database_url)
+        try:
+            refuse_unmigrated(database)
+        finally:
+            database.close()
+    return settings
+
+
 @click.command()
 def serve() -> None:
     """Run web, worker and stream; migrate the database first."""
-    from runtime import migrations
+    from runtime import migrations, starting
     from runtime.supervisor import Supervisor
 
     logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
     settings = settings_or_exit()
-    migrations.upgrade(settings)
+    with one_clear_line():
+        starting.refuse_taken_ports(settings)
+        starting.make_data_dir(settings)
+        migrations.upgrade(settings)
     supervisor = Supervisor(("web", "worker", "stream"), settings.to_environment())
     on_end(supervisor.stop)
     end_with_parent()
@@ -44,7 +78,7 @@ def web() -> None:
     from granian import Granian
     from granian.constants import Interfaces
 
-    settings = settings_or_exit()
+    settings = migrated_settings_or_exit()
     end_with_parent()
     announce_parent()
     Granian(
@@ -69,7 +103,7 @@ def worker() -> None:
 
     logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
     end_with_parent()
-    running = create_worker(settings_or_exit())
+    running = create_worker(migrated_settings_or_exit())
     on_end(running.stop)
     running.run()
 
@@ -80,7 +114,7 @@ def stream() -> None:
     from granian import Granian
     from granian.constants import Interfaces
 
-    settings = settings_or_exit()
+    settings = migrated_settings_or_exit()
     end_with_parent()
     announce_parent()
     Granian(
@@ -100,7 +134,10 @@ def stream() -> None:
 def migrate() -> None:
     """Create or update every table; safe to repeat."""
     from runtime import migrations
+    from runtime.starting import make_data_dir
 
     settings = settings_or_exit()
-    migrations.upgrade(settings)
+    with one_clear_line():
+        make_data_dir(settings)
+        migrations.upgrade(settings)
     click.echo(f"The database is at revision {migrations.newest()}.")

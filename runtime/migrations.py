@@ -15,11 +15,11 @@ FOLDER: Final = Path(__file__).parent.parent / "migrations"
 
 def upgrade(settings: Settings) -> None:
     """Create or update every table. Safe to run at every start, and from several processes at once."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     from alembic import command
     from alembic.config import Config
 
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     config = Config()
     config.set_main_option("script_location", str(FOLDER))
     config.attributes["database_url"] = settings.database_url

@@ -25,6 +25,7 @@ from runtime.errors import Invalid
 from runtime.orphans import PARENT_VARIABLE
 from runtime.settings import Settings
 from runtime.signals import on_end
+from runtime.starting import make_data_dir, refuse_taken_ports
 
 if TYPE_CHECKING:
     from examples.digits.story import Story
@@ -96,16 +97,14 @@ def _settings(stack: ExitStack, *, headless: bool) -> Settings:
         return replace(
             settings, data_dir=folder, database_url=database_url, port=port, stream_port=stream_port
         )
-    _refuse_taken(settings.host, settings.port, "POINTSMAN_PORT")
-    _refuse_taken(settings.host, settings.stream_port, "POINTSMAN_STREAM_PORT")
     folder = settings.data_dir / "demo" / f"{datetime.now(UTC):%Y-%m-%d-%H%M%S}"
-    folder.mkdir(parents=True)
-    return replace(settings, data_dir=folder, database_url=database_url)
-
-
-def _refuse_taken(host: str, port: int, variable: str) -> None:
-    if not _is_free(host, port):
-        raise click.ClickException(f"port {port} is in use; free it, or set {variable} to another")
+    settings = replace(settings, data_dir=folder, database_url=database_url)
+    try:
+        refuse_taken_ports(settings)
+        make_data_dir(settings)
+    except Invalid as error:
+        raise click.ClickException(str(error)) from None
+    return settings
 
 
 @contextmanager
@@ -181,6 +180,7 @@ def _serve_on(settings: Settings, link: str) -> None:
     """Say where to look, then leave the platform running until Ctrl-C."""
     click.echo(f"\nThe platform serves at {settings.base_url}")
     click.echo(f"Sign in (once, within 30 minutes): {link}")
+    click.echo(f"Another link: POINTSMAN_DATA={settings.data_dir} pointsman sign-in-link you@example.org")
     click.echo(f"Its data: {settings.data_dir}. Ctrl-C ends it.")
     sys.stdout.flush()
     asked_to_end = threading.Event()
@@ -215,16 +215,6 @@ def _answers(url: str) -> bool:
             return bool(answer.status == 200)
     except (URLError, OSError):
         return False
-
-
-def _is_free(host: str, port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True
 
 
 def _free_port() -> int:

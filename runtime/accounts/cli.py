@@ -14,6 +14,7 @@ from runtime.actors import Actor, ActorKind
 from runtime.database import Database
 from runtime.errors import PointsmanError
 from runtime.settings import Settings
+from runtime.starting import refuse_unmigrated
 
 
 @contextmanager
@@ -22,6 +23,7 @@ def command_session() -> Iterator[tuple[Session, Actor]]:
     try:
         database = Database(Settings.from_environment(os.environ).database_url)
         try:
+            refuse_unmigrated(database)
             with database.session() as session:
                 yield session, Actor(ActorKind.CLI, getpass.getuser())
         finally:
