@@ -1,6 +1,8 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -8,10 +10,22 @@ from click.testing import CliRunner, Result
 
 from flags import queries, service
 from flags.cli import GUARDS, flags
+from runtime import migrations
 from runtime.database import Database
+from runtime.settings import Settings
 from tests.flags.making import ANNA, PROD, demo
 from tests.flags.test_guards import SplitLock
 from tests.platform import ROOT
+
+
+@pytest.fixture
+def sqlite_database(tmp_path: Path) -> Iterator[Database]:
+    """A migrated one, as the command line insists."""
+    settings = Settings(data_dir=tmp_path)
+    migrations.upgrade(settings)
+    database = Database(settings.database_url)
+    yield database
+    database.close()
 
 
 @pytest.fixture(autouse=True)
