@@ -143,12 +143,12 @@ def _problem(event: Exposure | Outcome | Prediction, received_us: int) -> str | 
 def _json_problem(field: str, value: Any) -> str | None:
     # A quick look that most values pass: spaces, which the limit counts too, never double a text's length.
     quick = to_json(value, inf_nan_mode="constants")
-    if len(quick) <= LONGEST_JSON // 2 and b"Infinity" not in quick:
+    if len(quick) <= LONGEST_JSON // 2 and b"Infinity" not in quick and b"NaN" not in quick:
         return None
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except ValueError:
-        return f"{field}: holds a number too large for JSON readers; send finite numbers"
+        return f"{field}: holds NaN or a number beyond floats; send finite numbers"
     if len(text) > LONGEST_JSON:
         return f"{field}: is over {LONGEST_JSON} characters of JSON; send less"
     return None

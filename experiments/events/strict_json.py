@@ -1,4 +1,8 @@
-"""The JSON of a batch, read strictly: finite numbers, whole characters, and no member twice. PURE."""
+"""The JSON of a batch, read strictly: whole characters, and no member twice. PURE.
+
+NaN and Infinity are no JSON, but many programs write them: they are read here, so that the one event that holds
+them can be refused by name and its neighbours kept.
+"""
 
 import json
 from typing import Any, NoReturn
@@ -9,9 +13,9 @@ from runtime.errors import Invalid
 
 
 def read_batch(raw: bytes) -> Any:
-    """The value. Invalid: no JSON in UTF-8, NaN or Infinity, half a character, a member twice, too deep."""
+    """The value. Invalid: no JSON in UTF-8, half a character, a member twice, too deep."""
     try:
-        value = from_json(raw, allow_inf_nan=False)
+        value = from_json(raw, allow_inf_nan=True)
     except ValueError as error:
         raise Invalid("body", f"is not valid JSON: {error}") from None
     # Every member has a colon of its own: with as many members as colons, none was there twice. Colons inside

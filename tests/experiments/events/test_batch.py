@@ -95,6 +95,18 @@ def test_a_bad_event_is_refused_with_the_field_named(event: Any, expected: str) 
     assert found.startswith(expected)
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_what_is_no_number_costs_only_its_own_event(number: float) -> None:
+    raw = envelope(outcome(), outcome(value=number), exposure(context={"x": number}))
+
+    rejected = judge(raw, received_us=NOW_US).rejected
+
+    assert rejected == {
+        1: "value: input should be a finite number",
+        2: "context: holds NaN or a number beyond floats; send finite numbers",
+    }
+
+
 def test_a_bad_event_does_not_spoil_its_neighbours() -> None:
     raw = envelope(outcome(), outcome(value="x"), exposure())
 
@@ -125,7 +137,7 @@ def test_a_number_beyond_floats_inside_a_context_is_refused() -> None:
 
     found = judge(raw, received_us=NOW_US).rejected[0]
 
-    assert found == "context: holds a number too large for JSON readers; send finite numbers"
+    assert found == "context: holds NaN or a number beyond floats; send finite numbers"
 
 
 @pytest.mark.parametrize(
@@ -138,7 +150,7 @@ def test_a_number_beyond_floats_inside_a_context_is_refused() -> None:
         (b"\xff\xfe", "body"),
         (b"[" * 100_000, "body"),
         (b'{"batch":' * 100_000, "body"),
-        (b'{"batch": NaN}', "body"),
+        (b'{"batch": NaN}', "batch"),
         (b'{"batch": "\\ud800"}', "body"),
         (envelope(), "events"),
         (envelope(*[0] * 1_001), "events"),
@@ -170,7 +182,7 @@ def test_no_json_value_in_the_place_of_an_event_breaks_the_judge(value: Any) -> 
     try:
         batch = judge(raw, received_us=NOW_US)
     except Invalid as error:
-        assert error.field == "body"  # noqa: PT017  NaN, Infinity or a lone surrogate: not JSON at all
+        assert error.field == "body"  # noqa: PT017  a lone surrogate: no JSON at all
     else:
         assert list(batch.rejected) == [0]
 
