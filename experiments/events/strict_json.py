@@ -1,7 +1,7 @@
 """The JSON of a batch, read strictly: whole characters, and no member twice. PURE.
 
-NaN and Infinity are no JSON, but many programs write them: they are read here, so that the one event that holds
-them can be refused by name and its neighbours kept.
+NaN and Infinity are no JSON, but many programs write them: they are read here, so that the one event that
+holds them can be refused by name and its neighbours kept.
 """
 
 import json

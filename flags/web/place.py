@@ -25,17 +25,26 @@ class Place:
     """The same page in another environment."""
 
 
-def place(session: Session, project: str, environment: str) -> Place:
-    """The place of this request. NotFound: no such project or environment."""
+def place(session: Session, project: str, environment: str, *, elsewhere: str | None = None) -> Place:
+    """The place of this request. NotFound: no such project or environment.
+
+    ``elsewhere``: the endpoint that other environments' tabs lead to, where this very page is not there.
+    """
     found = queries.get_environment(session, project, environment)
     endpoint = request.endpoint or "flag_pages.project_list"
     arguments = dict(request.view_args or {})
+
+    def address(key: str) -> str:
+        if elsewhere is not None and key != environment:
+            return url_for(elsewhere, project=project, environment=key)
+        return url_for(endpoint, **{**arguments, "environment": key})
+
     return Place(
         project=project,
         environment=environment,
         environments=queries.list_environments(session, project),
         revision=found.revision,
-        address=lambda key: url_for(endpoint, **{**arguments, "environment": key}),
+        address=address,
     )
 
 

@@ -110,8 +110,8 @@ def test_an_experiment_from_the_first_word_to_the_decision(page: Page, site: Sit
 
     expect(page.get_by_role("heading", name="Verdict: ship v2")).to_be_visible()
     expect(page.get_by_role("img", name="Forest plot")).to_be_visible()
-    page.get_by_label("Decision").select_option("ship")
-    page.get_by_label("If it ships, which variant").select_option("v2")
+    expect(page.get_by_label("Decision")).to_have_value("ship")
+    expect(page.get_by_label("If it ships, which variant")).to_have_value("v2")
     page.get_by_label("Why").fill("as written down")
     page.get_by_role("button", name="Record the decision").click()
     expect(page.get_by_role("heading", name="Decided: ship v2")).to_be_visible()
@@ -149,7 +149,8 @@ def serve_users(site: Site, key: str, flag: str) -> None:
 def stop_when_reported(page: Page, site: Site) -> None:
     at = ExperimentAt("story", "prod", "trial")
     page.goto(site.url("/p/story/prod/experiments/trial"))
-    page.get_by_role("button", name="Stop").click()
+    page.locator("summary", has_text="Stop").click()
+    page.get_by_role("button", name="Stop for good").click()
     expect(page.get_by_text("stopped", exact=True)).to_be_visible()
     wait_for_report(site, at)
     page.reload()

@@ -9,7 +9,7 @@ from experiments import queries, service
 from experiments.model import ExperimentAt, Outcome
 from experiments.report import Decision
 from experiments.web.pages.blueprint import blueprint, to_experiment
-from experiments.web.pages.present import STATUS_MARKS, report_view, verdict_mark
+from experiments.web.pages.present import STATUS_MARKS, advice, report_view, verdict_mark
 from flags import queries as flag_queries
 from flags.model import FlagDetail
 from flags.web.pages.forms import version_of
@@ -43,7 +43,7 @@ def experiment_list(project: str, environment: str) -> ResponseReturnValue:
 def show_experiment(project: str, environment: str, experiment: str) -> ResponseReturnValue:
     """One experiment: what was written down, where it stands, and its report."""
     with state().database.reading() as session:
-        here = place(session, project, environment)
+        here = place(session, project, environment, elsewhere="experiment_pages.experiment_list")
         view = queries.get_experiment(session, ExperimentAt(project, environment, experiment))
         stored = queries.find_report(session, view)
         flag = flag_queries.get_flag(session, project, view.design.flag)
@@ -61,6 +61,8 @@ def show_experiment(project: str, environment: str, experiment: str) -> Response
         decisions=[(each.value, each.value) for each in Decision if each is not Decision.KEEP_RUNNING],
         variants=[(name, name) for name in (view.plan.weights if view.plan else ())],
         weights=dict(view.plan.weights) if view.plan else {},
+        units={metric.key: metric.unit for metric in view.design.metrics},
+        advice=advice(stored.report.verdict if stored else None, view.design.control),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from experiments.metrics import MetricKind
 from experiments.model import Status
-from experiments.report import Decision, Report, Tone
+from experiments.report import Decision, Report, Verdict
 from experiments.sentences import sentences, share
 from experiments.table import Row, rows, trust
 
@@ -17,7 +17,6 @@ VERDICT_MARKS: Final = {
     Decision.KEEP_RUNNING: "",
     Decision.INCONCLUSIVE: "warn",
 }
-TONE_MARKS: Final = {Tone.BETTER: "good", Tone.WORSE: "bad", Tone.UNCLEAR: "", Tone.MISSING: "warn"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +55,21 @@ def report_view(report: Report, offline: Mapping[str, float]) -> ReportView:
         offline=tuple(_offline(report, offline)),
         confidence=f"{100 * (1 - report.rule.alpha):.10g} %",
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """What the decision form offers first: what the verdict says, never more."""
+
+    decision: str
+    variant: str
+
+
+def advice(verdict: Verdict | None, control: str) -> Advice:
+    """The verdict's decision and variant; inconclusive and control where there is no verdict to follow."""
+    if verdict is None or not verdict.trusted or verdict.decision is Decision.KEEP_RUNNING:
+        return Advice(decision=Decision.INCONCLUSIVE.value, variant=control)
+    return Advice(decision=verdict.decision.value, variant=verdict.variant or control)
 
 
 def verdict_mark(report: Report) -> str:

@@ -81,7 +81,7 @@ def _form(
     editing: str | None = None,
 ) -> str:
     with state().database.reading() as session:
-        here = place(session, project, environment)
+        here = place(session, project, environment, elsewhere="experiment_pages.experiment_list")
         flags = flag_queries.list_flags(session, project, limit=1_000)
     names = dict.fromkeys(name for detail in flags.items for name in detail.flag.variants)
     return page(
