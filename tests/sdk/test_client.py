@@ -14,7 +14,7 @@ from pointsman import Choice, Client, ErrorCode, Options, Reason
 from tests.sdk.conftest import Connect
 from tests.sdk.core.hostile import Hostile
 from tests.sdk.core.rulesets import flag, rule, ruleset
-from tests.sdk.servers import WITHIN_S, Reply, Server, acknowledging, always, serving
+from tests.sdk.servers import WITHIN_S, Asked, Reply, Server, acknowledging, always, serving
 
 
 def test_the_first_use_starts_one_thread_and_the_ruleset_arrives(server: Server, connect: Connect) -> None:
@@ -99,7 +99,7 @@ def test_the_counters_tell_what_happened(connect: Connect) -> None:
     stats = client.stats()
     assert (stats.ready, stats.revision, stats.problem) == (True, 7, None)
     assert (stats.sent, stats.accepted, stats.rejected, stats.queued) == (7, 7, 0, 0)
-    assert stats.dropped == {"queue_full": 0, "invalid": 0, "refused": 0, "closed": 0}
+    assert stats.dropped == {"queue_full": 0, "invalid": 0, "refused": 0, "closed": 0, "unsent": 0}
     assert stats.polls >= 1
     assert stats.batches >= 1
     assert (stats.retries, stats.poll_errors, stats.internal_errors) == (0, 0, 0)
@@ -286,6 +286,30 @@ def test_after_close_choices_go_on_and_events_are_counted(server: Server, connec
     assert client.flush(WITHIN_S)
     assert client.stats().dropped["closed"] == 2
     assert threads() == 0
+
+
+def test_a_batch_answered_after_the_client_gave_up_counts_as_sent(server: Server, connect: Connect) -> None:
+    may_answer = threading.Event()
+
+    def late(asked: Asked) -> Reply:
+        may_answer.wait(WITHIN_S)
+        return acknowledging(asked)
+
+    server.events_script = late
+    client = connect()
+    client.record("correct", unit="user-42")
+    server.wait_for_asked("/v1/events")
+
+    assert not client.close(0)
+    given_up = client.stats()
+    may_answer.set()
+    for thread in threading.enumerate():
+        if thread.name == "pointsman":
+            thread.join(WITHIN_S)
+    answered = client.stats()
+
+    assert (given_up.dropped["unsent"], given_up.queued, given_up.sent) == (1, 0, 0)
+    assert (answered.dropped["unsent"], answered.queued, answered.sent) == (0, 0, 1)
 
 
 def test_the_context_manager_sends_what_is_left(server: Server) -> None:

@@ -86,6 +86,8 @@ def test_a_silent_server_does_not_put_off_the_end(server: Server) -> None:
 
     run(
         """
+import logging
+logging.getLogger("pointsman").setLevel("CRITICAL")
 client = client_of(sys.argv[1], exit_timeout_s=0.3, timeout_s=60)
 other = client_of(sys.argv[1], exit_timeout_s=0.3, timeout_s=60)
 client.record("correct", unit="user-42")
@@ -121,3 +123,48 @@ os.execv(sys.executable, [sys.executable, "-c", "import os; print(len(os.listdir
     )
 
     assert int(printed) <= 5
+
+
+_SAYING = """
+import atexit, logging
+logging.basicConfig(stream=sys.stdout, format="%(message)s")
+logging.getLogger("pointsman").addFilter(lambda record: "could not be sent" in record.getMessage())
+
+def tell():
+    stats = client.stats()
+    print("unsent", stats.dropped["unsent"], "queued", stats.queued, "sent", stats.sent)
+"""
+_TEN = """
+client = client_of("http://127.0.0.1:9", exit_timeout_s=0.3, batch_size=4)
+for number in range(10):
+    client.record("correct", unit=number)
+"""
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        _TEN + "client.close(); tell()",
+        _TEN + "client.close(); client.close(); tell()",
+        # Exit hooks run from last to first: this one after the client's own, registered at its first use.
+        "atexit.register(tell)" + _TEN,
+        "atexit.register(tell)" + _TEN + "client.close()",
+    ],
+)
+def test_what_could_not_be_sent_until_the_end_is_counted_and_said_once(program: str) -> None:
+    *said, told = run(_SAYING + program).splitlines()
+
+    assert told == "unsent 10 queued 0 sent 0"
+    assert [line.split(": ")[1] for line in said] == ["10 events could not be sent"]
+
+
+def test_a_client_that_is_let_go_says_what_it_could_not_send() -> None:
+    (said,) = run(_SAYING + _TEN + "del client").splitlines()
+
+    assert "10 events could not be sent" in said
+
+
+def test_a_flush_that_runs_out_of_time_loses_nothing() -> None:
+    printed = run(_SAYING + _TEN + "assert not client.flush(0.05); tell(); client.close()")
+
+    assert printed.startswith("unsent 0 queued 10 sent 0\n")

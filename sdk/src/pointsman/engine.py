@@ -12,7 +12,7 @@ from pointsman.address import Address
 from pointsman.core.evaluation import Evaluation
 from pointsman.core.model import Ruleset
 from pointsman.options import Options
-from pointsman.outbox import Bell, Outbox
+from pointsman.outbox import Bell, Loss, Outbox
 from pointsman.poller import Poller
 from pointsman.ruleset_file import Held, RulesetFile
 from pointsman.sender import Sender
@@ -43,7 +43,7 @@ class Engine:
         )
         self.exit_timeout_s = options.exit_timeout_s
         self._transport: Transport | None = None
-        self._lost: list[Transport | None] = []
+        self._lost: list[Transport] = []
         self.closed = False
         self._settle_in(self._file.load() if self._file else None)
         processes.settle(self)
@@ -55,7 +55,9 @@ class Engine:
         self._thread: threading.Thread | None = None
         # Whoever holds it may start the thread, or do its work; so never are two at it.
         self._starting = threading.Lock()
-        self._urgent = self._retired = self._troubled = False
+        self._urgent = self._retired = self._troubled = self._given_up = False
+        self._unsaid = threading.Lock()
+        """Taken, for good, by the one that says what was not sent."""
         self._faults = 0
         self._ready = threading.Event()
         self.evaluation = Evaluation(None)
@@ -126,6 +128,7 @@ class Engine:
         self._bell.put(None)
         if thread is not None and thread is not threading.current_thread():
             thread.join(max(0.0, deadline - monotonic()))
+        self._give_up()
         return flushed
 
     def retire(self) -> None:
@@ -135,15 +138,19 @@ class Engine:
         self._bell.put(None)
 
     def at_exit(self, timeout_s: float) -> None:
-        """The interpreter is ending: send what is left, once."""
-        self.flush(timeout_s)
+        """The interpreter is ending: send what is left, once, unless that was tried and given up."""
+        if not (self.closed and self._given_up):
+            self.flush(timeout_s)
+        self._give_up()
 
     def after_fork(self) -> None:
         """In the child: the ruleset stays; queue, connection, thread, counters and instance are new."""
         try:
-            # Kept for ever: ending them could wait for locks that lost threads of the parent hold.
-            self._lost.append(self._transport)
             if self._transport is not None:
+                # Kept for ever: ending it could wait for locks that a lost thread of the parent holds.
+                # One that no thread was inside has no such locks, and goes.
+                if self._transport.in_use:
+                    self._lost.append(self._transport)
                 self._transport.abandon()
             self._transport = None
             self._settle_in(self._poller.held)
@@ -153,14 +160,17 @@ class Engine:
     def stats(self) -> Stats:
         """The counters now. Taken without stopping anything: an event on its way may count twice, or not."""
         sender, poller, ruleset = self._sender, self._poller, self.evaluation.ruleset
+        waiting = self._waiting
+        # Told apart only here, so that a batch under way at the end that is answered after all counts right.
+        unsent = waiting if self._given_up else 0
         return Stats(
             ready=ruleset is not None,
             revision=None if ruleset is None else ruleset.revision,
-            queued=len(self.outbox) + sender.unsent,
+            queued=waiting - unsent,
             sent=sender.sent,
             accepted=sender.accepted,
             rejected=sender.rejected,
-            dropped=self.outbox.losses(),
+            dropped=self.outbox.losses() | {Loss.UNSENT.value: unsent},
             ignored=self.outbox.ignored,
             batches=sender.batches,
             retries=sender.retries,
@@ -172,6 +182,24 @@ class Engine:
             problem=sender.problem or poller.problem or (self._file.problem if self._file else None),
         )
 
+    @property
+    def _waiting(self) -> int:
+        """Events that nobody has answered for yet."""
+        return len(self.outbox) + self._sender.unsent
+
+    def _give_up(self) -> None:
+        """The time is over: what waits is lost. Said once, whoever comes first."""
+        self._given_up = True
+        count = self._waiting
+        if not count or not self._unsaid.acquire(blocking=False):
+            return
+        events = "1 event" if count == 1 else f"{count} events"
+        why = self._sender.problem or "the time was over"
+        try:
+            _log.warning("%s: %s could not be sent: %s", self._address, events, why)
+        except Exception as error:  # A handler of the host's.
+            self._note_fault(error)
+
     def _publish(self, ruleset: Ruleset) -> None:
         self.evaluation = self.evaluation.followed_by(ruleset)
         self._ready.set()
@@ -182,6 +210,7 @@ class Engine:
                 self._turn()
             if self._urgent:
                 self._turn()
+            self._give_up()
         finally:
             if self._transport is not None:
                 self._transport.close()

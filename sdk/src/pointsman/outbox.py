@@ -28,6 +28,8 @@ class Loss(StrEnum):
     """The server refused the whole batch for good (a 4xx other than 401, 403, 408, 425, 429)."""
     CLOSED = "closed"
     """Handed over after close()."""
+    UNSENT = "unsent"
+    """Nobody had answered for it when the time of close() or of the interpreter's exit ran out."""
 
 
 class Marker:

@@ -60,9 +60,7 @@ class RulesetFile:
             self._fail(error)
 
     def _read(self) -> bytes:
-        descriptor = os.open(
-            self.path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-        )
+        descriptor = os.open(self.path, _READ)
         with os.fdopen(descriptor, "rb") as file:
             about = os.fstat(descriptor)
             if not stat.S_ISREG(about.st_mode):

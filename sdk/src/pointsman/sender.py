@@ -47,6 +47,7 @@ class Sender:
         self._clock: Final = clock
         self._random: Final = SystemRandom()
         self._forming = False
+        self._gathered = 0
         self._linger: float | None = None
         self._closed_until = 0.0
         self._asked_until = 0.0
@@ -67,8 +68,8 @@ class Sender:
 
     @property
     def unsent(self) -> int:
-        """Events in batches that nobody has answered for yet."""
-        return sum(batch.count for batch in tuple(self.pending))
+        """Events in the batch being formed, and in batches that nobody has answered for yet."""
+        return self._gathered + sum(batch.count for batch in tuple(self.pending))
 
     def hurry(self) -> None:
         """Try again now, whatever the plan was; only a Retry-After of the server is still heeded."""
@@ -109,6 +110,7 @@ class Sender:
             return self._form_batch()
         finally:
             self._forming = False
+            self._gathered = 0
 
     def _form_batch(self) -> Batch | None:
         self._outbox.look()
@@ -123,7 +125,9 @@ class Sender:
                 dropped=self._outbox.losses(),
                 events=events,
             )
-            self.pending.append(Batch(id=batch, body=zlib.compress(body, 6, _GZIP), count=len(events)))
+            formed = Batch(id=batch, body=zlib.compress(body, 6, _GZIP), count=len(events))
+            self._gathered = 0
+            self.pending.append(formed)
             self.batches += 1
         open_batches = {waiting.id for waiting in self.pending}
         self._waiting += [(marker, set(open_batches)) for marker in markers]
@@ -145,6 +149,7 @@ class Sender:
             if encoded:
                 events.append(encoded)
                 size += len(encoded)
+                self._gathered = len(events)
         return events, markers
 
     def _encode(self, event: Event) -> bytes | None:

@@ -12,14 +12,15 @@ class Stats:
     revision: int | None
     """The revision that answers now."""
     queued: int
-    """Events waiting, in the queue or in batches nobody has answered for yet."""
+    """Events waiting, in the queue, in the batch being formed or in batches nobody has answered for yet;
+    0 once the client has ended: what it could not send is then dropped, as unsent."""
     sent: int
     """Events the server has acknowledged: accepted + rejected."""
     accepted: int
     rejected: int
     """Events the server looked at and would not keep."""
     dropped: dict[str, int]
-    """Events that will never arrive, by cause: queue_full, invalid, refused, closed."""
+    """Events that will never arrive, by cause: queue_full, invalid, refused, closed, unsent."""
     ignored: int
     """Exposures of choices that are errors: no variant was assigned, so there is nothing to tell."""
     batches: int

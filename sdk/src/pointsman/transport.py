@@ -31,6 +31,8 @@ class Transport:
 
     def __init__(self, address: Address, key: str, timeout_s: float) -> None:
         self.timeout_s = timeout_s
+        self.in_use = False
+        """A thread is inside, and may hold the locks of what is read and written."""
         self._address: Final = address
         self._connection: HTTPConnection | None = None
         self._headers: Final = {
@@ -43,25 +45,35 @@ class Transport:
     def ask(self, request: Request) -> Answer:
         """The answer, whatever its status. Unreachable: there is none, or it breaks the request's limits."""
         deadline = time.monotonic() + self.timeout_s
+        self.in_use = True
         try:
             return self._exchange(request, deadline)
         except (HTTPError, HTTPException, OSError, ValueError) as error:
-            self.close()
+            self._disconnect()
             raise Unreachable(f"{type(error).__name__}: {error}") from error
         except Unreachable:
-            self.close()
+            self._disconnect()
             raise
+        finally:
+            self.in_use = False
 
     def close(self) -> None:
         """Close the connection; the next request opens another."""
-        if self._connection is not None:
-            self._connection.close()
+        self.in_use = True
+        try:
+            self._disconnect()
+        finally:
+            self.in_use = False
 
     def abandon(self) -> None:
         """In a forked child: let go of the parent's socket, touching nothing a lost thread may hold."""
         inherited: socket.socket | None = getattr(self._connection, "sock", None)
         if inherited is not None:
             os.close(inherited.detach())
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
 
     def _exchange(self, request: Request, deadline: float) -> Answer:
         connection = self._open()
