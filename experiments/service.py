@@ -12,6 +12,7 @@ from experiments.model import Design, ExperimentAt, ExperimentView, Outcome, Sta
 from experiments.storage import experiments, reports
 from experiments.validation import (
     check_complete,
+    check_control,
     check_design,
     check_experiment_key,
     check_outcome,
@@ -31,7 +32,7 @@ def create(
     check_experiment_key(at.experiment)
     check_design(design)
     environment = open_environment(session, at.project, at.environment)
-    get_flag(session, at.project, design.flag)
+    check_control(design, get_flag(session, at.project, design.flag))
     if experiments.find(session, at) is not None:
         raise Invalid("key", f"{at.experiment!r} is taken in {at.project}/{at.environment}; choose another")
     view = experiments.add(session, environment.id, at, design, now=now)
@@ -46,7 +47,7 @@ def edit(
     check_design(design)
     view = _open(session, at, expected_version)
     check_editable(at.path, view.status)
-    get_flag(session, at.project, design.flag)
+    check_control(design, get_flag(session, at.project, design.flag))
     return _save(session, actor, "edit", replace(view, design=design))
 
 

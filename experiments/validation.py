@@ -82,6 +82,13 @@ def _rule_problems(design: Design) -> Iterator[Problem]:
             yield Problem(f"decision_rule.guardrails.{index}.metric", problem)
 
 
+def check_control(design: Design, detail: FlagDetail) -> None:
+    """Invalid: control is no variant of the flag."""
+    if design.control not in detail.flag.variants:
+        available = ", ".join(detail.flag.variants)
+        raise Invalid("control", f"{design.control!r} is no variant of {design.flag!r}; it has {available}")
+
+
 def check_complete(design: Design) -> None:
     """Invalid: what must be answered before any data are seen is still open."""
     answers = {

@@ -51,6 +51,14 @@ def test_a_draft_is_kept_as_it_was_written(database: Database) -> None:
         assert actions(session) == ["experiment.create"]
 
 
+def test_a_draft_whose_control_is_no_variant_of_its_flag_is_refused(database: Database) -> None:
+    with database.session() as session, pytest.raises(Invalid) as refused:
+        draft(session, control="v9")
+
+    assert refused.value.field == "control"
+    assert str(refused.value) == "control: 'v9' is no variant of 'digit-reader'; it has v1, v2"
+
+
 def test_a_draft_changes_and_counts_its_versions(database: Database) -> None:
     with database.session() as session:
         made = draft(session)

@@ -16,6 +16,7 @@ MOST_METRICS: Final = 20
 KINDS: Final = (("proportion", "share of units"), ("mean", "mean per unit"))
 DIRECTIONS: Final = (("increase", "higher is better"), ("decrease", "lower is better"))
 PER_UNIT: Final = (("sum", "sum of its values"), ("mean", "average of its values"))
+MARGINS: Final = (("percent", "% of control"), ("absolute", "in the metric's unit"))
 ROLES: Final = (
     ("primary", "primary: decides"),
     ("guardrail", "guardrail: must not worsen"),
@@ -25,7 +26,7 @@ ROLES: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricRow:
-    """One metric as typed; ``margin`` is a percentage of control's mean."""
+    """One metric as typed; ``margin`` in per cent of control's mean, or in the metric's own unit."""
 
     key: str = ""
     kind: str = "proportion"
@@ -35,6 +36,7 @@ class MetricRow:
     unit: str = ""
     role: str = "other"
     margin: str = ""
+    margin_in: str = "percent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,7 @@ _TEXTS: Final = (
     "version", "key", "name", "flag", "flag_rule", "control", "unit_type", "hypothesis", "decision",
     "owner", "ships_when", "alpha", "minimum_units",
 )  # fmt: skip
-_COLUMNS: Final = ("key", "kind", "outcome", "per_unit", "direction", "unit", "role", "margin")
+_COLUMNS: Final = ("key", "kind", "outcome", "per_unit", "direction", "unit", "role", "margin", "margin_in")
 
 
 def read(form: Form) -> DesignForm:
@@ -81,9 +83,7 @@ def design_of(form: DesignForm) -> Design:
         raise Invalid("metrics", f"exactly one metric is the primary one, not {len(primaries)}")
     metrics = tuple(_metric(row, f"metric-{n}") for n, row in enumerate(form.metrics))
     guardrails = tuple(
-        Guardrail(metric=row.key, margin=_share(row.margin or "0", f"metric-{n}-margin"))
-        for n, row in enumerate(form.metrics)
-        if row.role == "guardrail"
+        _guardrail(row, f"metric-{n}-margin") for n, row in enumerate(form.metrics) if row.role == "guardrail"
     )
     try:
         rule = DecisionRule(
@@ -131,12 +131,17 @@ def form_of(key: str, design: Design, version: int) -> DesignForm:
 
 def keep_hidden(design: Design, stored: Design) -> Design:
     """The typed design with what the page does not show taken from the stored one (nothing is lost)."""
-    kept = replace(
-        design.decision_rule, method=stored.decision_rule.method, tuned_for=stored.decision_rule.tuned_for
-    )
-    absolute = {each.metric: each for each in stored.decision_rule.guardrails if not each.relative}
-    guardrails = tuple(absolute.get(each.metric, each) for each in kept.guardrails)
-    return replace(design, decision_rule=replace(kept, guardrails=guardrails))
+    rule = stored.decision_rule
+    kept = replace(design.decision_rule, method=rule.method, tuned_for=rule.tuned_for)
+    return replace(design, decision_rule=kept)
+
+
+def _guardrail(row: MetricRow, name: str) -> Guardrail:
+    margin = _number(row.margin or "0", name)
+    if not 0 <= margin <= 10**12:
+        raise Invalid(name, "must be a number from 0")
+    relative = row.margin_in != "absolute"
+    return Guardrail(metric=row.key, margin=float(margin / 100 if relative else margin), relative=relative)
 
 
 def _metric(row: MetricRow, prefix: str) -> Metric:
@@ -157,7 +162,7 @@ def _metric(row: MetricRow, prefix: str) -> Metric:
 
 def _row(metric: Metric, primary: str, guardrail: Guardrail | None) -> MetricRow:
     role = "primary" if metric.key == primary else "guardrail" if guardrail else "other"
-    margin = "" if guardrail is None else f"{Decimal(str(guardrail.margin)) * 100:f}"
+    absolute = guardrail is not None and not guardrail.relative
     return MetricRow(
         key=metric.key,
         kind=metric.kind.value,
@@ -166,7 +171,8 @@ def _row(metric: Metric, primary: str, guardrail: Guardrail | None) -> MetricRow
         direction=metric.direction.value,
         unit=metric.unit,
         role=role,
-        margin=margin,
+        margin="" if guardrail is None else _margin(guardrail),
+        margin_in="absolute" if absolute else "percent",
     )
 
 
@@ -180,11 +186,8 @@ def _number(text: str, name: str) -> Decimal:
     return number
 
 
-def _share(text: str, name: str) -> float:
-    percent = _number(text, name)
-    if not 0 <= percent <= 100_000:
-        raise Invalid(name, "must be a percentage from 0")
-    return float(percent / 100)
+def _margin(guardrail: Guardrail) -> str:
+    return f"{Decimal(str(guardrail.margin)) * (100 if guardrail.relative else 1):f}"
 
 
 def _count(text: str, name: str) -> int:

@@ -12,6 +12,7 @@ from experiments.web.pages.blueprint import blueprint, to_experiment
 from experiments.web.pages.forms import (
     DIRECTIONS,
     KINDS,
+    MARGINS,
     PER_UNIT,
     ROLES,
     DesignForm,
@@ -96,6 +97,7 @@ def _form(
         directions=DIRECTIONS,
         per_unit=PER_UNIT,
         roles=ROLES,
+        margins=MARGINS,
         error=error,
         conflict=conflict,
         editing=editing,

@@ -68,6 +68,7 @@ def test_what_the_page_does_not_show_is_kept() -> None:
         ({"metric-1-role": "primary"}, "metrics"),
         ({"metric-0-kind": "median"}, "metric-0-kind"),
         ({"metric-2-per_unit": "last"}, "metric-2-per_unit"),
+        ({"metric-1-margin": "1e99"}, "metric-1-margin"),
         ({"metric-1-margin": "a lot"}, "metric-1-margin"),
         ({"metric-1-margin": "-1"}, "metric-1-margin"),
         ({"metric-1-margin": "NaN"}, "metric-1-margin"),
