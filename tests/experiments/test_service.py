@@ -56,7 +56,7 @@ def test_a_draft_whose_control_is_no_variant_of_its_flag_is_refused(database: Da
         draft(session, control="v9")
 
     assert refused.value.field == "control"
-    assert str(refused.value) == "control: 'v9' is no variant of 'digit-reader'; it has v1, v2"
+    assert str(refused.value) == "control: 'v9' is no variant of 'digit-reader'; it has v1, v2, v3"
 
 
 def test_a_draft_changes_and_counts_its_versions(database: Database) -> None:
