@@ -1,7 +1,7 @@
 """Is the process up, can it serve, and what has it counted."""
 
 from flask import Blueprint, Response, jsonify
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from sqlalchemy.exc import DBAPIError
 
 from runtime import migrations
@@ -33,5 +33,21 @@ def ready() -> tuple[Response, int]:
 
 @blueprint.get("/metrics")
 def metrics() -> Response:
-    """Prometheus metrics of this process."""
-    return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+    """Prometheus metrics of this process, and what the database says right now."""
+    body = generate_latest() + generate_latest(_readings())
+    return Response(body, content_type=CONTENT_TYPE_LATEST)
+
+
+def _readings() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    up = Gauge("pointsman_database_up", "Whether the database answers", registry=registry)
+    try:
+        with state().database.reading() as session:
+            for read in state().gauges:
+                for name, value in read(session).items():
+                    Gauge(name, "Read from the database when asked", registry=registry).set(value)
+    except DBAPIError:
+        up.set(0)
+    else:
+        up.set(1)
+    return registry

@@ -1,14 +1,19 @@
 """What one web process carries: settings and database, hung on the Flask application."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from flask import Flask, current_app
+from sqlalchemy.orm import Session
 
 from runtime.database import Database
 from runtime.settings import Settings
 
 _KEY: Final = "pointsman"
+
+Readings: TypeAlias = Callable[[Session], Mapping[str, float]]
+"""Reads the database and gives the values of some gauges, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +22,8 @@ class WebState:
 
     settings: Settings
     database: Database
+    gauges: tuple[Readings, ...] = ()
+    """What other houses want measured whenever /metrics is asked."""
 
 
 def attach(app: Flask, state: WebState) -> None:
