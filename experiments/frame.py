@@ -2,11 +2,13 @@
 
 What is odd in the file is counted and left out, or refused by name; nothing is guessed. Rows without unit
 or variant, units with several rows and units in two variants are excluded and counted. An empty cell, NA
-or NaN in a metric is a unit that was not measured.
+or NaN in a metric is a unit that was not measured. Where exclusions leave nothing to compare, and where two
+variants are probably one, the file is refused.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +19,7 @@ from ibis import ir
 from experiments.analysis import Aggregates
 from experiments.budget import Budget
 from experiments.engine import connected, moment_columns, moments_in, rows_of
+from experiments.hints import twins, value_hint
 from experiments.metrics import Metric, MetricKind
 from experiments.report import Exclusions
 from experiments.source import open_table
@@ -47,9 +50,10 @@ def aggregate_file(path: Path, columns: Columns, budget: Budget | None = None) -
         with connected(budget or Budget()) as connection:
             cells = _cells(open_table(connection, path), columns)
             missing = _check(cells, columns)
-            return _aggregate(cells, columns, missing)
+            arms = _arms(cells, columns)
     except duckdb.Error as error:
         raise Invalid("FILE", f"{path.name} cannot be read: {_first_lines(error)}") from error
+    return _aggregates(arms, columns, missing)
 
 
 def _cells(table: ir.Table, columns: Columns) -> ir.Table:
@@ -123,10 +127,12 @@ def _wrong_values(metric: Metric, example: str, count: int) -> Invalid:
     wanted = "0, 1, TRUE or FALSE" if metric.kind is MetricKind.PROPORTION else "a number"
     rows = "1 row" if count == 1 else f"{count:,} rows"
     problem = f"column {metric.outcome!r} holds {example!r}, which is not {wanted} ({rows})"
-    return Invalid("--metric", f"{problem}; a {metric.kind} needs {wanted} or an empty cell in every row")
+    needed = f"a {metric.kind} needs {wanted} or an empty cell in every row"
+    return Invalid("--metric", "; ".join(filter(None, (problem, value_hint(example), needed))))
 
 
-def _aggregate(cells: ir.Table, columns: Columns, missing: Exclusions) -> Aggregates:
+def _arms(cells: ir.Table, columns: Columns) -> list[dict[str, Any]]:
+    """Units and moments by fate (kept, duplicate, crossover), variant and, for crossovers, last variant."""
     whole = cells.filter(cells.unit.notnull() & cells.variant.notnull())
     values = [f"m{index}" for index, _ in enumerate(columns.metrics)]
     units = whole.group_by("unit").aggregate(
@@ -141,23 +147,44 @@ def _aggregate(cells: ir.Table, columns: Columns, missing: Exclusions) -> Aggreg
         )
     )
     moments = {key: value for name in values for key, value in moment_columns(units[name], name).items()}
-    arms = rows_of(units.group_by("fate", "variant").aggregate(units=units.count(), **moments))
+    return rows_of(units.group_by("fate", "variant", "last").aggregate(units=units.count(), **moments))
+
+
+def _aggregates(arms: list[dict[str, Any]], columns: Columns, missing: Exclusions) -> Aggregates:
     kept = {
         row["variant"]: row for row in sorted(arms, key=lambda row: row["variant"]) if row["fate"] == "kept"
     }
+    exclusions = replace(
+        missing, crossovers=_units(arms, "crossover"), duplicate_units=_units(arms, "duplicate")
+    )
+    seen = {row[end] for row in arms for end in ("variant", "last")}
+    if alike := twins(seen):
+        raise Invalid("--variant", f"variants {alike} in column {columns.variant!r}; write them alike")
+    if not kept or len(kept) == 1 < len(seen):
+        raise _nothing_left(sorted(seen - set(kept)) if kept else [], exclusions)
     return Aggregates(
         units={variant: row["units"] for variant, row in kept.items()},
         moments={
             metric.key: {variant: moments_in(row, f"m{index}") for variant, row in kept.items()}
             for index, metric in enumerate(columns.metrics)
         },
-        exclusions=Exclusions(
-            crossovers=_units(arms, "crossover"),
-            duplicate_units=_units(arms, "duplicate"),
-            missing_unit=missing.missing_unit,
-            missing_variant=missing.missing_variant,
-        ),
+        exclusions=exclusions,
     )
+
+
+def _nothing_left(variants: list[str], exclusions: Exclusions) -> Invalid:
+    """Why nothing can be compared; ``variants`` are those left without units, empty where all are."""
+    reasons = (
+        (exclusions.duplicate_units, "unit", "with several rows"),
+        (exclusions.crossovers, "unit", "in two variants"),
+        (exclusions.missing_unit, "row", "without a unit"),
+        (exclusions.missing_variant, "row", "without a variant"),
+    )
+    why = ", ".join(
+        f"{count:,} {what if count == 1 else what + 's'} {rest}" for count, what, rest in reasons if count
+    )
+    whose = f" of {' and '.join(map(repr, variants))}" if variants else ""
+    return Invalid("FILE", f"every unit{whose} was excluded: {why}; one row per unit is needed")
 
 
 def _units(arms: list[dict[str, Any]], fate: str) -> int:
@@ -165,5 +192,6 @@ def _units(arms: list[dict[str, Any]], fate: str) -> int:
 
 
 def _first_lines(error: Exception) -> str:
-    """What is wrong and where, without the engine's advice on its own options."""
-    return "; ".join(str(error).strip().splitlines()[:3])
+    """What is wrong and where, without the engine's advice on its own options, nor its query."""
+    lines = takewhile(lambda line: line.strip() and not line.startswith("LINE "), str(error).splitlines())
+    return "; ".join(islice(lines, 3))

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 
+from experiments.hints import nearest
 from experiments.metrics import Direction, Metric, MetricKind, mean, proportion
 from runtime.errors import Invalid
 
@@ -67,7 +68,8 @@ def planned_split(found: Iterable[str], *, control: str, split: dict[str, float]
     available = ", ".join(variants) or "none"
     if split is None:
         if control not in variants:
-            raise Invalid("--control", f"there is no variant {control!r}; the file has {available}")
+            hint = nearest(control, variants)
+            raise Invalid("--control", f"there is no variant {control!r}; the file has {available}{hint}")
         if len(variants) < 2:
             raise Invalid(
                 "--variant", f"the file has only {available}; comparing needs at least two variants"

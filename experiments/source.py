@@ -18,6 +18,7 @@ _MOST_HEADER: Final = 1_000_000
 def open_table(connection: Any, path: Path) -> ir.Table:
     """The file's rows; every cell of a CSV is text, NA and the empty cell are null.
 
+    Columns without a name (an index that pandas wrote, commas at the line's end) are left out.
     Invalid: not there, empty, no permission, or of no kind that is known by its name.
     duckdb.Error: the content is not what the name says.
     """
@@ -34,17 +35,20 @@ def open_table(connection: Any, path: Path) -> ir.Table:
     if not header.strip():
         raise Invalid("FILE", f"{path.name} is empty; its first line must name the columns")
     delimiter = max(_DELIMITERS, key=header.count)
-    return connection.read_csv(
+    names = _column_names(header, delimiter)
+    filled = _without_gaps(names)
+    rows: ir.Table = connection.read_csv(
         str(path),
         # Everything is said and nothing guessed: a guess may skip lines that do not look like the others.
         auto_detect=False,
-        columns=dict.fromkeys(_column_names(header, delimiter), "VARCHAR"),
+        columns=dict.fromkeys(filled, "VARCHAR"),
         header=True,
         delim=delimiter,
         quote='"',
         escape='"',
         nullstr=["", "NA"],
     )
+    return rows.select(*(name for name in names if name))
 
 
 def _header(path: Path) -> str:
@@ -58,13 +62,27 @@ def _header(path: Path) -> str:
 
 
 def _column_names(header: str, delimiter: str) -> list[str]:
+    """The columns' names in order, empty where there is none."""
     try:
-        names = next(csv.reader([header], delimiter=delimiter))
+        cells = next(csv.reader([header], delimiter=delimiter))
     except csv.Error as error:
         raise Invalid("FILE", f"its first line does not name columns: {error}") from error
-    for name in names:
-        if not name:
-            raise Invalid("FILE", f"its first line leaves column {names.index(name) + 1} without a name")
-        if names.count(name) > 1:
+    names = [cell if cell.strip() else "" for cell in cells]
+    named = [name for name in names if name]
+    if not named:
+        raise Invalid("FILE", "its first line must name the columns, and names none")
+    # DuckDB, as any SQL, does not tell columns apart by case.
+    seen: dict[str, str] = {}
+    for name in named:
+        other = seen.setdefault(name.lower(), name)
+        if named.count(name) > 1:
             raise Invalid("FILE", f"its first line names {name!r} twice; every column needs its own name")
+        if other != name:
+            raise Invalid("FILE", f"columns {other!r} and {name!r} differ only by case; rename one of them")
     return names
+
+
+def _without_gaps(names: list[str]) -> list[str]:
+    """Each name, and one that no column has where there is none."""
+    taken = max((len(name) for name in names), default=0)
+    return [name or f"{index}".rjust(taken + 1, "_") for index, name in enumerate(names)]

@@ -288,7 +288,9 @@ def test_a_wrong_option_is_named_with_what_is_available(
         ("data.csv", b"", "data.csv is empty"),
         ("data.csv", HEADER.encode(), "it has a header but no rows"),
         ("data.csv", b"\x00\x01\x02\xff\xfe" * 100, "is not text in UTF-8"),
-        ("data.csv", b"who,arm,\n1,a,b\n", "leaves column 3 without a name"),
+        ("data.csv", b"who,arm,\n1,a,b\n", "there is no column 'won'; the file has who, arm"),
+        ("data.csv", b",, ,\n1,a,b,c\n", "its first line must name the columns, and names none"),
+        ("data.csv", b"who,arm,won,Won\n1,a,1,1\n", "columns 'won' and 'Won' differ only by case"),
         ("data.csv", b"x" * 200_000 + b"\n1\n", "its first line does not name columns"),
         ("data.csv", b"who,arm,won\x00\n1,a,1\n", "there is no column 'won'"),
         ("data.csv", b"who,arm,arm\n1,a,b\n", "its first line names 'arm' twice"),
@@ -314,6 +316,112 @@ def test_a_file_that_cannot_be_analysed_says_why(
     path.write_bytes(content)
 
     assert words in refused(path, *ASK, *WON)
+
+
+def test_columns_without_a_name_are_ignored(tmp_path: Path) -> None:
+    as_pandas_writes = "," + HEADER + "".join(f"{n},{row}" for n, row in enumerate(ROWS.splitlines(True)))
+    with_commas_at_the_end = (HEADER + ROWS).replace("\n", ",,\n")
+    with_commas_in_the_rows = HEADER + ROWS.replace("\n", ",\n")
+
+    for text in (as_pandas_writes, with_commas_at_the_end, with_commas_in_the_rows):
+        body = report(write(tmp_path, text), *ASK, *SPENT)
+
+        assert body["units"] == {"a": 3, "b": 3}
+        assert body["metrics"]["spent"]["b"]["mean"] == 9.0
+
+
+def test_an_ignored_column_takes_no_other_ones_name(tmp_path: Path) -> None:
+    text = "_____0,,who,arm,won\n9,8,1,a,1\n9,8,2,b,0\n"
+
+    assert "the file has _____0, who, arm, won" in refused(write(tmp_path, text), *ASK, *SPENT)
+    assert report(write(tmp_path, text), *ASK, *WON)["units"] == {"a": 1, "b": 1}
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ("1,a,1,1\n1,a,1,1\n2,b,1,1\n2,b,1,1\n", "every unit was excluded: 2 units with several rows;"),
+        ("1,a,1,1\n1,b,1,1\n", "every unit was excluded: 1 unit in two variants; one row per unit is needed"),
+        (
+            "1,a,1,1\n1,b,1,1\n2,a,1,1\n2,a,1,1\n,a,1,1\n3,,1,1\n4,,1,1\n",
+            "1 unit with several rows, 1 unit in two variants, 1 row without a unit, 2 rows without",
+        ),
+        ("1,a,1,1\n1,a,1,1\n2,b,1,1\n", "every unit of 'a' was excluded: 1 unit with several rows"),
+        (",a,1,1\n,b,1,1\n", "every unit was excluded: 2 rows without a unit"),
+    ],
+)
+def test_where_exclusions_leave_nothing_to_compare_they_are_the_reason(
+    tmp_path: Path, rows: str, words: str
+) -> None:
+    assert "FILE: every unit" in (said := refused(write(tmp_path, HEADER + rows), *ASK, *WON))
+    assert words in said
+
+
+def test_a_broken_parquet_file_shows_nothing_of_the_query(tmp_path: Path) -> None:
+    path = tmp_path / "data.parquet"
+    table = pa.table({"who": range(1_000), "arm": ["a", "b"] * 500, "won": [1.0, 0.0] * 500})
+    pq.write_table(table, path)
+    whole = path.read_bytes()
+    broken = (
+        b"",
+        b"PAR1 nonsense PAR1",
+        whole[:-20],
+        whole[-2_000:],
+        whole[:100] + b"\xff" * 400 + whole[500:],
+    )
+
+    for content in broken:
+        path.write_bytes(content)
+        said = refused(path, *ASK, *WON)
+
+        assert "FILE: data.parquet cannot be read" in said
+        for word in ("SELECT", "LINE 1", "READ_PARQUET", "VIEW"):
+            assert word not in said
+
+
+@pytest.mark.parametrize(
+    ("cell", "metric", "hint"),
+    [
+        ("no", WON, "looks like yes and no; write 1 and 0"),
+        ("Y", WON, "looks like y and n; write 1 and 0"),
+        ('"0,5"', SPENT, "looks like decimal commas; write 0.5"),
+        ('"-12,25"', SPENT, "looks like decimal commas; write 0.5"),
+        ('"1,234.5"', SPENT, "looks like thousands separators or a decimal comma; write 1234.5"),
+        ('"1.234,5"', SPENT, "looks like thousands separators or a decimal comma; write 1234.5"),
+        ("5 %", SPENT, "looks like percentages; write 0.05 for 5 %"),
+        ("$5", SPENT, "looks like amounts of money; write the bare number"),
+    ],
+)
+def test_a_value_that_is_no_number_comes_with_the_likely_fix(
+    tmp_path: Path, cell: str, metric: list[str], hint: str
+) -> None:
+    text = HEADER + ROWS.replace("FALSE,6.5", f"{cell},{cell}").replace("2,a,", '"2",a,')
+
+    assert f"; {hint}; a " in refused(write(tmp_path, text), *ASK, *metric)
+
+
+def test_a_value_that_looks_like_nothing_comes_without_a_guess(tmp_path: Path) -> None:
+    said = refused(write(tmp_path, HEADER + ROWS.replace("6.5", "lots")), *ASK, *SPENT)
+
+    assert "(1 row); a mean needs a number" in said
+
+
+@pytest.mark.parametrize(
+    ("other", "difference"), [("a ", "spaces"), (" a", "spaces"), ("A", "case"), ("A ", "case and spaces")]
+)
+def test_variants_that_are_probably_one_are_refused(tmp_path: Path, other: str, difference: str) -> None:
+    one_row_is_odd = HEADER + ROWS.replace("2,a,", f"2,{other},")
+    first, second = sorted((other, "a"))
+
+    said = run(write(tmp_path, one_row_is_odd), *ASK, *WON).stderr
+
+    assert f"--variant: variants {first!r} and {second!r} differ only by {difference}" in said
+
+
+def test_a_control_in_other_letters_is_pointed_out(tmp_path: Path) -> None:
+    said = refused(write(tmp_path, HEADER + ROWS.replace(",a,", ",A,")), *ASK, *WON)
+
+    assert "--control: there is no variant 'a'; the file has A, b; did you mean 'A'?" in said
 
 
 def test_a_file_that_is_not_there_or_is_a_folder(tmp_path: Path) -> None:
