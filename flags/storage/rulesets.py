@@ -1,6 +1,8 @@
 """An environment's flags as one consistent ruleset."""
 
-from sqlalchemy import and_, select
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, select
 from sqlalchemy.orm import Session
 
 from flags.encoding import rules_from_json
@@ -14,7 +16,20 @@ def load(session: Session, environment_id: int) -> tuple[RulesetId, Ruleset] | N
 
     One statement, therefore one snapshot: revision and flags belong together even while others commit.
     """
-    rows = session.execute(
+    rows = session.execute(_served(environment_id)).all()
+    if not rows:
+        return None
+    first = rows[0]
+    flags = {row.flag: _flag(row) for row in rows if row.flag is not None}
+    ruleset_id = RulesetId(environment_id=environment_id, revision=first.revision, stamp=first.stamp)
+    ruleset = Ruleset(
+        project=first.project, environment=first.environment, revision=first.revision, flags=flags
+    )
+    return ruleset_id, ruleset
+
+
+def _served(environment_id: int) -> Select[Any]:
+    return (
         select(
             ProjectRow.key.label("project"),
             EnvironmentRow.key.label("environment"),
@@ -41,27 +56,18 @@ def load(session: Session, environment_id: int) -> tuple[RulesetId, Ruleset] | N
         )
         .where(EnvironmentRow.id == environment_id)
         .order_by(FlagRow.key)
-    ).all()
-    if not rows:
-        return None
-    first = rows[0]
-    flags = {
-        row.flag: Flag(
-            key=row.flag,
-            kind=Kind(row.kind),
-            salt=row.salt,
-            enabled=row.enabled,
-            version=row.version,
-            variants=row.variants,
-            off=row.off_variant,
-            default=row.default_variant,
-            rules=rules_from_json(row.rules),
-        )
-        for row in rows
-        if row.flag is not None
-    }
-    ruleset_id = RulesetId(environment_id=environment_id, revision=first.revision, stamp=first.stamp)
-    ruleset = Ruleset(
-        project=first.project, environment=first.environment, revision=first.revision, flags=flags
     )
-    return ruleset_id, ruleset
+
+
+def _flag(row: Row[Any]) -> Flag:
+    return Flag(
+        key=row.flag,
+        kind=Kind(row.kind),
+        salt=row.salt,
+        enabled=row.enabled,
+        version=row.version,
+        variants=row.variants,
+        off=row.off_variant,
+        default=row.default_variant,
+        rules=rules_from_json(row.rules),
+    )
