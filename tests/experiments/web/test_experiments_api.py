@@ -1,6 +1,7 @@
 """The experiments' API: every command and read, and what bad input gets."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ from runtime.settings import Settings
 from runtime.web import errors
 from runtime.web.state import WebState, attach
 from tests.experiments.world import ADA, NOW
+from tests.platform import ROOT
 
 ALL = "/api/v1/projects/demo/environments/prod/experiments"
 ONE = f"{ALL}/better-digits"
@@ -228,3 +230,32 @@ def test_the_schema_describes_every_answer(client: FlaskClient) -> None:
 
     for words in ("ExperimentOut", "ReportOut", "/report.csv", "/decide"):
         assert words in schema
+
+
+def test_every_route_is_in_the_reference_and_no_other(client: FlaskClient) -> None:
+    reference = (ROOT / "docs" / "reference" / "experiments-api.md").read_text("utf-8")
+    rows = re.findall(r"^\| ([A-Z, ]+) `([^`]+)`", reference, re.MULTILINE)
+    documented = {
+        (method, path.replace("{at}", "/api/v1/projects/{project}/environments/{environment}"))
+        for methods, path in rows
+        for method in methods.split(", ")
+    }
+
+    paths = client.get("/openapi/openapi.json").get_json()["paths"]
+
+    assert documented == {(method.upper(), path) for path, methods in paths.items() for method in methods}
+
+
+def test_the_reference_names_every_field_and_its_design_is_accepted(client: FlaskClient, send: Send) -> None:
+    reference = (ROOT / "docs" / "reference" / "experiments-api.md").read_text("utf-8")
+    schemas = client.get("/openapi/openapi.json").get_json()["components"]["schemas"]
+    before, design, after = re.split(r"```(?:json\n)?", reference)
+    named = set(re.findall(r"\w+", " ".join(re.findall(r"`[^`]+`", before + after))))
+
+    created = send("POST", ALL, data=design, content_type="application/json")
+
+    assert created.status_code == 201, created.text
+    for schema in ("ExperimentIn", "MetricIn", "GuardrailIn", "DecisionRuleIn", "BriefIn", "OutcomeIn"):
+        assert set(schemas[schema]["properties"]) <= named, schema
+    for schema in ("ExperimentOut", "PipelineOut", "BacklogOut", "SdkInstanceOut"):
+        assert set(schemas[schema]["properties"]) <= named, schema
