@@ -15,6 +15,7 @@ import runtime.installation
 import runtime.lease  # noqa: F401  (naming every table is part of the wiring)
 from experiments.budget import Budget
 from experiments.events.batch import MOST_BYTES
+from experiments.events.gauges import inbox_gauges
 from experiments.events.lake import Lake
 from experiments.events.steps import compact_lake, drain_inbox
 from experiments.guards import ExperimentGuard
@@ -29,11 +30,14 @@ from flags.web import pages as flag_pages
 from flags.web import state as flags_state
 from runtime.accounts import pages as account_pages
 from runtime.database import Database
+from runtime.heap import return_memory
 from runtime.installation import signing_key
 from runtime.orphans import end_with_parent
 from runtime.settings import Settings
 from runtime.web import errors, formats, health, limits, security
 from runtime.web import state as web_state
+from runtime.web.arrival import Limits
+from runtime.web.front import Front
 from runtime.worker import Step, Worker
 
 if TYPE_CHECKING:
@@ -59,7 +63,8 @@ def create_app(settings: Settings) -> Flask:
         SESSION_COOKIE_SECURE=settings.secure_cookies,
         WTF_CSRF_TIME_LIMIT=None,
     )
-    web_state.attach(app, web_state.WebState(settings=settings, database=database))
+    known = web_state.WebState(settings=settings, database=database, gauges=(inbox_gauges,))
+    web_state.attach(app, known)
     publisher = Publisher(caches_for(settings.redis_url))
     guards = (ExperimentGuard(),)
     flags_state.attach(app, flags_state.FlagsState(publisher=publisher, guards=guards))
@@ -103,10 +108,20 @@ def create_stream(settings: Settings) -> "Starlette":
     return flag_stream.create_stream(Database(settings.database_url))
 
 
-def web() -> Flask:
+def create_front(app: Flask, settings: Settings) -> Front:
+    """What a web process runs around the web application."""
+    limits = Limits(
+        threads=settings.web_threads, body_bytes=_MOST_BODY, body_within_s=settings.body_timeout_s
+    )
+    return Front(app, limits)
+
+
+def web() -> Front:
     """What the web server runs, with the settings of the environment."""
     end_with_parent()
-    return create_app(Settings.from_environment(os.environ))
+    return_memory()
+    settings = Settings.from_environment(os.environ)
+    return create_front(create_app(settings), settings)
 
 
 def stream() -> "Starlette":

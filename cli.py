@@ -54,7 +54,8 @@ def main(context: click.Context) -> None:
     """Flag-driven experimentation for ML model variants.
 
     Settings come from the environment: DATABASE_URL, REDIS_URL, POINTSMAN_DATA, POINTSMAN_HOST,
-    POINTSMAN_PORT, POINTSMAN_STREAM_PORT, POINTSMAN_WEB_WORKERS, POINTSMAN_WEB_THREADS.
+    POINTSMAN_PORT, POINTSMAN_STREAM_PORT, POINTSMAN_WEB_WORKERS, POINTSMAN_WEB_THREADS,
+    POINTSMAN_BODY_TIMEOUT_S.
     """
     context.meta["flags.guards"] = guards
 

@@ -75,20 +75,28 @@ def serve() -> None:
 @click.command()
 def web() -> None:
     """Run the web server until SIGTERM; requests under way are finished first."""
-    from granian import Granian
-    from granian.constants import Interfaces
-
     settings = migrated_settings_or_exit()
     end_with_parent()
     announce_parent()
+    serve_web("app:web", settings)
+
+
+def serve_web(target: str, settings: Settings) -> None:
+    """Serve the front that the factory ``target`` makes, in every worker process its own, until SIGTERM."""
+    from granian import Granian
+    from granian.constants import HTTPModes, Interfaces
+    from granian.http import HTTP1Settings
+
     Granian(
-        "app:web",
+        target,
         address=settings.host,
         port=settings.port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.RSGI,
         factory=True,
+        # Only so is a connection that says nothing at all closed: guessing its protocol has no time limit.
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=2_000 * settings.body_timeout_s),
         workers=settings.web_workers,
-        blocking_threads=settings.web_threads,
         respawn_failed_workers=True,
         respawn_interval=0.5,
         workers_kill_timeout=GRACE_S,

@@ -26,14 +26,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import psutil
-from flask import Flask, request
+from flask import request
 
 import app
 from experiments.events.storage import backlog
 from experiments.metrics import proportion
 from pointsman.core.events import Exposure, Outcome, encode_batch, encode_event
 from pointsman.core.model import Scalar
+from processes import serve_web
 from runtime.settings import Settings
+from runtime.web.front import Front
 from tests.flows.making import running_experiment
 from tests.platform import ROOT, opened, wait_until
 from tests.platform import platform as platform_of
@@ -45,9 +47,10 @@ _BARE: Final = "/bench/discard"
 _INTAKE: Final = "/v1/events"
 
 
-def web() -> Flask:
+def web() -> Front:
     """The real application, and one route more that reads a body and forgets it."""
-    made = app.web()
+    settings = Settings.from_environment(os.environ)
+    made = app.create_app(settings)
 
     @made.post(_BARE)
     def discard() -> str:
@@ -55,25 +58,12 @@ def web() -> Flask:
         return "ok"
 
     made.extensions["csrf"].exempt(discard)
-    return made
+    return app.create_front(made, settings)
 
 
 def serve() -> None:
     """Run it exactly as `pointsman web` does."""
-    from granian import Granian
-    from granian.constants import Interfaces
-
-    settings = Settings.from_environment(os.environ)
-    Granian(
-        "bench.events:web",
-        address=settings.host,
-        port=settings.port,
-        interface=Interfaces.WSGI,
-        factory=True,
-        workers=1,
-        blocking_threads=settings.web_threads,
-        websockets=False,
-    ).serve()
+    serve_web("bench.events:web", Settings.from_environment(os.environ))
 
 
 def bodies(count: int) -> list[bytes]:

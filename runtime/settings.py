@@ -26,6 +26,8 @@ class Settings:
     stream_port: int = 8001
     web_workers: int = 1
     web_threads: int = 8
+    body_timeout_s: int = 15
+    """A request's body must have arrived within this; its head, and the next request, within twice this."""
     secure_cookies: bool = False
     """True behind HTTPS: session cookies are then never sent in the clear."""
 
@@ -61,6 +63,7 @@ class Settings:
             stream_port=_number(environ, "POINTSMAN_STREAM_PORT", 8001, most=65535),
             web_workers=_number(environ, "POINTSMAN_WEB_WORKERS", 1, most=64),
             web_threads=_number(environ, "POINTSMAN_WEB_THREADS", 8, most=256),
+            body_timeout_s=_number(environ, "POINTSMAN_BODY_TIMEOUT_S", 15, most=600),
             secure_cookies=environ.get("POINTSMAN_SECURE_COOKIES", "") == "1",
         )
 
@@ -75,6 +78,7 @@ class Settings:
             "POINTSMAN_STREAM_PORT": str(self.stream_port),
             "POINTSMAN_WEB_WORKERS": str(self.web_workers),
             "POINTSMAN_WEB_THREADS": str(self.web_threads),
+            "POINTSMAN_BODY_TIMEOUT_S": str(self.body_timeout_s),
             "POINTSMAN_SECURE_COOKIES": "1" if self.secure_cookies else "0",
         }
 

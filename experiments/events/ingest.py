@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from threading import Lock
+from typing import Any, Final
 
 from sqlalchemy.exc import IntegrityError
 
@@ -10,6 +11,9 @@ from experiments.events import storage
 from experiments.events.batch import Batch, judge, unpack
 from runtime.database import Database
 from runtime.errors import Conflict
+
+# Unpacked and parsed, a batch takes 30 MB at worst, and one thread at a time can work on it anyway.
+_JUDGING: Final = Lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +33,8 @@ def take_in(database: Database, environment_id: int, body: bytes, encoding: str,
     Invalid: the body or its envelope, naming the field. BatchReused: this batch id came before with other
     content (a client must never reuse an id).
     """
-    raw = unpack(body, encoding)
-    batch = judge(raw, received_us=int(now.timestamp() * 1_000_000))
+    with _JUDGING:
+        batch = judge(unpack(body, encoding), received_us=int(now.timestamp() * 1_000_000))
     try:
         with database.session() as session:
             storage.add(session, _row(environment_id, batch, body, encoding, now))

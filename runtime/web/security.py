@@ -18,6 +18,12 @@ POLICY: Final = "; ".join(
     ]
 )
 
+HEADERS: Final = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+}
+
 
 def register(app: Flask) -> None:
     """Add the headers to every answer of the application."""
@@ -25,9 +31,8 @@ def register(app: Flask) -> None:
 
 
 def _headers(response: Response) -> Response:
-    response.headers.setdefault("Content-Security-Policy", POLICY)
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Referrer-Policy", "same-origin")
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
     if "text/html" in response.content_type:
         response.headers.setdefault("Cache-Control", "no-store")
     return response
