@@ -4,8 +4,7 @@ import logging
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy import inspect, text
 from sqlalchemy.orm import Session
 
 from runtime.settings import Settings
@@ -33,8 +32,7 @@ def newest() -> str:
 
 def current(session: Session) -> str | None:
     """The revision the database is at; None: no tables yet."""
-    try:
-        found = session.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
-    except DatabaseError:
+    if not inspect(session.connection()).has_table("alembic_version"):
         return None
+    found = session.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
     return None if found is None else str(found)

@@ -96,7 +96,9 @@ class Front:
         sixth of a short request.
         """
         while self._answered:
-            self._answered.popleft().set_result(None)
+            answered = self._answered.popleft()
+            if not answered.done():  # it is where the server gave the request up meanwhile
+                answered.set_result(None)
 
     def _next_tick(self) -> None:
         self._settle()
