@@ -2,29 +2,13 @@
 
 from typing import Annotated
 
-from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 
 from flags.limits import MOST_ROWS
 from flags.queries import MOST_AT_ONCE
-from flags.web.api.answers import ErrorOut
-from flags.web.json_bodies import vet_json_body
-from runtime.web.auth import require_actor
+from flags.web.api.door import api_blueprint
 
-blueprint = APIBlueprint(
-    "flags_api",
-    __name__,
-    url_prefix="/api/v1",
-    abp_security=[{"token": []}],
-    abp_responses=dict.fromkeys((401, 404, 409, 413, 422, 423), ErrorOut),
-)
-
-
-@blueprint.before_request
-def admit() -> None:
-    """Nobody gets further without being known, nor with a body that is not clean JSON."""
-    require_actor()
-    vet_json_body()
+blueprint = api_blueprint("flags_api", __name__)
 
 
 class Address(BaseModel):
