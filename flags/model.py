@@ -1,11 +1,25 @@
 """What the flags house shows of its tables: frozen views, and the drafts that commands take."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from pointsman.core.model import Condition, Flag, Json, Kind, Rule
+from pointsman.core.bucketing import BUCKETS
+from pointsman.core.model import (
+    Flag,
+    Gate,
+    Hashing,
+    Json,
+    Kept,
+    Kind,
+    Node,
+    Rule,
+    Scheme,
+    Serves,
+    Switch,
+    Window,
+)
 from runtime.actors import Actor
 
 T = TypeVar("T")
@@ -38,18 +52,26 @@ class ProjectView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentView:
-    """One environment; ``revision`` counts the changes of its ruleset."""
+    """One environment; ``revision`` counts the changes of its ruleset.
+
+    ``holdout`` of 100,000 buckets are kept out of every rule that splits its units.
+    """
 
     id: int
     project: str
     key: str
     name: str
     revision: int
+    holdout: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlagView:
-    """What a flag is in every environment. ``version`` counts its edits, archiving included."""
+    """What a flag is in every environment. ``version`` counts its edits, archiving included.
+
+    ``unit_type`` names what is randomised; ``scheme`` is how new rules bucket it. ``sticky``: who is enrolled
+    keeps the variant through every change. ``schema``: a JSON Schema every payload meets; None: none.
+    """
 
     id: int
     project: str
@@ -62,13 +84,29 @@ class FlagView:
     version: int
     created_at: datetime
     archived_at: datetime | None
+    unit_type: str = "user"
+    scheme: Scheme = Scheme.POINTSMAN
+    sticky: bool = False
+    schema: dict[str, Json] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptSince:
+    """A kept entry of a sticky flag, and how much of the store of assignments it has seen.
+
+    ``upto`` is the newest assignment's row id in its unit sets; what the old epoch enrolls later is late.
+    """
+
+    kept: Kept
+    upto: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlagState:
     """How a flag serves in one environment. ``version`` counts every change of what it serves there.
 
-    ``next_rule`` numbers the next new rule, so that a removed rule's id never comes back.
+    ``next_rule`` numbers the next new rule, so that a removed rule's id never comes back. ``epoch`` counts
+    the changes of a sticky flag that could have moved units; ``kept`` are those who stay, oldest first.
     """
 
     flag_id: int
@@ -80,6 +118,11 @@ class FlagState:
     rules: tuple[Rule, ...]
     next_rule: int
     version: int
+    overrides: dict[str, str] = field(default_factory=dict)
+    requires: tuple[Serves, ...] = ()
+    switches: tuple[Switch, ...] = ()
+    epoch: int = 0
+    kept: tuple[KeptSince, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,15 +228,32 @@ class NewFlag:
     description: str = ""
     off: str = ""
     default: str = ""
+    unit_type: str = "user"
+    scheme: Scheme = Scheme.POINTSMAN
+    sticky: bool = False
+    schema: Mapping[str, Json] | None = None
+    salt: str = ""
+    """Empty: made of the keys, so that the same flag on two installations assigns alike."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlagEdit:
-    """New values for a flag; None leaves one as it is."""
+    """New values for a flag; None leaves one as it is. An empty ``schema`` takes the schema away."""
 
     name: str | None = None
     description: str | None = None
     variants: Mapping[str, Json] | None = None
+    unit_type: str | None = None
+    sticky: bool | None = None
+    schema: Mapping[str, Json] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerShare:
+    """A rule's room in a layer: ``share`` of its 100,000 buckets, which no other flag there has."""
+
+    layer: str
+    share: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,21 +261,88 @@ class RuleDraft:
     """A rule as people write it: ``weights`` in buckets, summing to 100,000.
 
     A rule with the ``id`` of a stored one is that rule changed: its units move as little as possible.
-    An empty ``id`` asks for a new one.
+    An empty ``id`` asks for a new one. ``coverage`` is the share of eligible units that enter, in buckets.
+    ``hashing`` and ``gates`` are for what was imported and buckets by another vendor's scheme: None and empty
+    keep what a stored rule has, and mean the flag's own scheme for a new one.
     """
 
     weights: Mapping[str, int]
-    conditions: tuple[Condition, ...] = ()
+    conditions: tuple[Node, ...] = ()
     id: str = ""
+    coverage: int = BUCKETS
+    layer: LayerShare | None = None
+    window: Window | None = None
+    hashing: Hashing | None = None
+    gates: tuple[Gate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Targeting:
-    """Whom a flag serves what in one environment, whole."""
+    """Whom a flag serves what in one environment, whole.
+
+    ``overrides`` gives single units a variant. While one of ``requires`` is unmet the off variant serves.
+    ``switches`` switch the flag on and off at instants, by the clock of whoever evaluates.
+    """
 
     rules: tuple[RuleDraft, ...]
     default: str
     off: str
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    requires: tuple[Serves, ...] = ()
+    switches: tuple[Switch, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentView:
+    """A reusable set of units in one environment. The counts are of ids listed by hand."""
+
+    id: int
+    project: str
+    environment: str
+    key: str
+    name: str
+    description: str
+    conditions: tuple[Node, ...]
+    included: tuple[str, ...]
+    excluded: tuple[str, ...]
+    included_count: int
+    excluded_count: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentDraft:
+    """A segment as people write it. Lists of None stay as they are stored; new ones replace them."""
+
+    key: str
+    name: str = ""
+    description: str = ""
+    conditions: tuple[Node, ...] = ()
+    included: tuple[str, ...] | None = None
+    excluded: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerView:
+    """A layer of one environment: rules with room in it exclude each other. ``free`` buckets of 100,000."""
+
+    id: int
+    project: str
+    environment: str
+    key: str
+    name: str
+    seed: str
+    free: int
+    users: tuple["LayerUse", ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerUse:
+    """Who has room in a layer: ``share`` buckets of 100,000 for one rule."""
+
+    flag: str
+    rule: str
+    share: int
 
 
 def served(flag: FlagView, state: FlagState) -> Flag | None:
@@ -232,4 +359,11 @@ def served(flag: FlagView, state: FlagState) -> Flag | None:
         off=state.off,
         default=state.default,
         rules=state.rules,
+        unit_type=flag.unit_type,
+        sticky=flag.sticky,
+        epoch=state.epoch,
+        requires=state.requires,
+        overrides=state.overrides,
+        kept=tuple(each.kept for each in state.kept),
+        switches=state.switches,
     )
