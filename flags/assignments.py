@@ -64,3 +64,12 @@ class AssignmentChange:
     at: datetime
     actor: Actor
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitView:
+    """Everything remembered of one unit in a project."""
+
+    unit: str
+    assignments: tuple[Assignment, ...]
+    changes: tuple[AssignmentChange, ...]

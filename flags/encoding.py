@@ -1,39 +1,12 @@
-"""Flags, states and rules as JSON, and rules back from it; rules are in the ruleset's wire form. Pure."""
+"""Flags and states as JSON for people, programs and the history. Pure."""
 
 import json
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from flags.model import FlagState, FlagView
-from pointsman.core.model import Condition, Flag, Operator, Range, Rule
-
-
-def rules_to_json(rules: Iterable[Rule]) -> list[dict[str, Any]]:
-    """Rules in the ruleset's wire form."""
-    return [
-        {
-            "id": rule.id,
-            "conditions": [
-                {"attribute": each.attribute, "operator": each.operator.value, "values": list(each.values)}
-                for each in rule.conditions
-            ],
-            "split": [list(part) for part in rule.split],
-        }
-        for rule in rules
-    ]
-
-
-def rules_from_json(stored: Iterable[dict[str, Any]]) -> tuple[Rule, ...]:
-    """What ``rules_to_json`` was given. For our own columns: nothing is checked again."""
-    return tuple(
-        Rule(
-            id=raw["id"],
-            conditions=tuple(_condition(each) for each in raw["conditions"]),
-            split=tuple(Range(*part) for part in raw["split"]),
-        )
-        for raw in stored
-    )
+from flags.model import FlagState, FlagView, SegmentView
+from flags.wire import flag_to_json, nodes_to_json, requires_to_json, rules_to_json, switches_to_json
+from pointsman.core.model import Flag
 
 
 def served_json(flag: Flag | None) -> dict[str, Any] | None:
@@ -43,16 +16,7 @@ def served_json(flag: Flag | None) -> dict[str, Any] | None:
     """
     if flag is None:
         return None
-    return {
-        "kind": flag.kind.value,
-        "salt": flag.salt,
-        "enabled": flag.enabled,
-        "version": flag.version,
-        "off": flag.off,
-        "default": flag.default,
-        "variants": flag.variants,
-        "rules": rules_to_json(flag.rules),
-    }
+    return flag_to_json(flag)
 
 
 def flag_json(flag: FlagView) -> dict[str, Any]:
@@ -64,6 +28,10 @@ def flag_json(flag: FlagView) -> dict[str, Any]:
         "description": flag.description,
         "kind": flag.kind.value,
         "variants": flag.variants,
+        "unit_type": flag.unit_type,
+        "scheme": flag.scheme.value,
+        "sticky": flag.sticky,
+        "schema": flag.schema,
         "version": flag.version,
         "archived_at": None if flag.archived_at is None else flag.archived_at.isoformat(),
     }
@@ -72,7 +40,7 @@ def flag_json(flag: FlagView) -> dict[str, Any]:
 def differences(before: FlagView, after: FlagView) -> dict[str, Any]:
     """What an edit changed, by field; of variants only the names (their payloads are in the revision)."""
     changed: dict[str, Any] = {}
-    for field in ("name", "description", "archived_at"):
+    for field in ("name", "description", "unit_type", "sticky", "schema", "archived_at"):
         old, new = getattr(before, field), getattr(after, field)
         if old != new:
             changed[field] = {"before": _plain(old), "after": _plain(new)}
@@ -100,7 +68,26 @@ def state_json(state: FlagState) -> dict[str, Any]:
         "off": state.off,
         "default": state.default,
         "rules": rules_to_json(state.rules),
+        "overrides": state.overrides,
+        "requires": requires_to_json(state.requires),
+        "switches": switches_to_json(state.switches),
+        "epoch": state.epoch,
         "version": state.version,
+    }
+
+
+def segment_json(segment: SegmentView) -> dict[str, Any]:
+    """A segment for people, programs and the history; its lists only by number and digest."""
+    return {
+        "key": segment.key,
+        "name": segment.name,
+        "description": segment.description,
+        "conditions": nodes_to_json(segment.conditions),
+        "included": list(segment.included),
+        "included_count": segment.included_count,
+        "excluded": list(segment.excluded),
+        "excluded_count": segment.excluded_count,
+        "version": segment.version,
     }
 
 
@@ -109,11 +96,5 @@ def _payloads(flag: FlagView) -> dict[str, str]:
     return {name: json.dumps(payload, sort_keys=True) for name, payload in flag.variants.items()}
 
 
-def _plain(value: str | datetime | None) -> str | None:
+def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
-
-
-def _condition(raw: dict[str, Any]) -> Condition:
-    return Condition(
-        attribute=raw["attribute"], operator=Operator(raw["operator"]), values=tuple(raw["values"])
-    )

@@ -1,7 +1,7 @@
 """Coverage, layers and holdouts as gates of rules: draws of their own, independent of the split. Pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from flags.model import LayerShare
@@ -39,6 +39,31 @@ def holdout_gate(project: str, share: int) -> Gate:
     return Gate(kind=GateKind.HOLDOUT, name="holdout", hashing=hashing, spans=(Span(share, BUCKETS),))
 
 
+def redrawn(rule: Rule, before: str, after: str) -> Rule:
+    """The rule with whatever was seeded by one salt seeded by another; layers and holdouts stay."""
+
+    def seeded(hashing: Hashing) -> Hashing:
+        ours = hashing.seed == before or hashing.seed.startswith(f"{before}:")
+        return replace(hashing, seed=after + hashing.seed.removeprefix(before)) if ours else hashing
+
+    return replace(
+        rule,
+        hashing=None if rule.hashing is None else seeded(rule.hashing),
+        gates=tuple(replace(gate, hashing=seeded(gate.hashing)) for gate in rule.gates),
+    )
+
+
+def behind_holdout(rules: tuple[Rule, ...], project: str, share: int) -> tuple[Rule, ...]:
+    """The rules as they serve while ``share`` buckets of all units are held out of every split."""
+    if not share:
+        return rules
+    gate = holdout_gate(project, share)
+    return tuple(
+        replace(rule, gates=(*rule.gates, gate)) if len({part.variant for part in rule.split}) > 1 else rule
+        for rule in rules
+    )
+
+
 def parts_of(rule: Rule, salt: str, seeds: Mapping[str, str]) -> GateParts:
     """Take a rule's gates apart. ``seeds`` are those of the environment's layers, by key."""
     coverage, layer, spans, foreign = BUCKETS, None, tuple[Span, ...](), list[Gate]()
@@ -51,6 +76,17 @@ def parts_of(rule: Rule, salt: str, seeds: Mapping[str, str]) -> GateParts:
         else:
             foreign.append(gate)
     return GateParts(coverage=coverage, layer=layer, spans=spans, foreign=tuple(foreign))
+
+
+def shown_parts(rule: Rule) -> GateParts:
+    """A stored rule's gates taken apart without knowing salt or seeds: every layer counts as one of ours."""
+    seeds = {gate.name: gate.hashing.seed for gate in rule.gates if gate.kind is GateKind.LAYER}
+    salts = [gate.hashing.seed.removesuffix(":coverage") for gate in rule.gates if _is_coverage(gate)]
+    return parts_of(rule, salts[0] if salts else "", seeds)
+
+
+def _is_coverage(gate: Gate) -> bool:
+    return gate.kind is GateKind.COVERAGE and gate.hashing.seed.endswith(":coverage")
 
 
 def width(spans: Iterable[Span]) -> int:

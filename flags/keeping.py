@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from pointsman.core.model import Flag, Gate, Hashing, Kept, Node, Range, Rule, Split
+from pointsman.core.model import Gate, Hashing, Kept, Node, Range, Rule, Split
 from pointsman.core.splits import owner
 
 
@@ -39,10 +39,13 @@ class Leaving:
         )
 
 
-def leaving(before: Flag, after: Flag) -> tuple[Leaving, ...]:
+Rules = tuple[Rule, ...]
+
+
+def leaving(before: Rules, after: Rules) -> tuple[Leaving, ...]:
     """What the change could take from enrolled units, by former rule; empty: it moves nobody."""
     found = []
-    for place, rule in enumerate(before.rules):
+    for place, rule in enumerate(before):
         ranges = _ranges(before, after, place)
         if ranges:
             found.append(
@@ -68,22 +71,25 @@ def moved_ranges(before: Split, after: Split) -> tuple[Range, ...]:
     return _joined(pieces)
 
 
-def _ranges(before: Flag, after: Flag, place: int) -> tuple[Range, ...]:
-    rule = before.rules[place]
-    stays = next((each for each in after.rules if each.id == rule.id), None)
-    if stays is None or not _reached_alike(before, after, rule, stays) or not _lets_in(rule, stays):
+def _ranges(before: Rules, after: Rules, place: int) -> tuple[Range, ...]:
+    rule = before[place]
+    new_place = next((index for index, each in enumerate(after) if each.id == rule.id), None)
+    if new_place is None:
+        return rule.split
+    stays = after[new_place]
+    same_draw = (rule.conditions, rule.window, rule.hashing) == (
+        stays.conditions,
+        stays.window,
+        stays.hashing,
+    )
+    same_way = _way(before[:place]) == _way(after[:new_place])
+    if not (same_draw and same_way and _lets_in(rule, stays)):
         return rule.split
     return moved_ranges(rule.split, stays.split)
 
 
-def _reached_alike(before: Flag, after: Flag, rule: Rule, stays: Rule) -> bool:
-    """Whether the very same units get as far as this rule, and are bucketed alike."""
-    same_draw = (rule.conditions, rule.window, rule.hashing) == (stays.conditions, stays.window, stays.hashing)
-    return before.salt == after.salt and same_draw and _way_to(before, rule) == _way_to(after, stays)
-
-
-def _way_to(flag: Flag, rule: Rule) -> list[tuple[object, ...]]:
-    earlier = flag.rules[: flag.rules.index(rule)]
+def _way(earlier: Rules) -> list[tuple[object, ...]]:
+    """What decides who gets past these rules."""
     return [(each.id, each.conditions, each.gates, each.window) for each in earlier]
 
 
@@ -92,7 +98,9 @@ def _lets_in(rule: Rule, stays: Rule) -> bool:
     former = {(gate.kind, gate.name, gate.hashing): gate.spans for gate in rule.gates}
     for gate in stays.gates:
         spans = former.get((gate.kind, gate.name, gate.hashing))
-        if spans is None or not all(any(s <= start and end <= e for s, e in gate.spans) for start, end in spans):
+        if spans is None or not all(
+            any(s <= start and end <= e for s, e in gate.spans) for start, end in spans
+        ):
             return False
     return True
 

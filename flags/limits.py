@@ -14,10 +14,24 @@ FLAGS_PER_PROJECT: Final = 10_000
 ENVIRONMENTS_PER_PROJECT: Final = 50
 VARIANTS_PER_FLAG: Final = 20
 RULES_PER_FLAG: Final = 100
-CONDITIONS_PER_RULE: Final = 20
+NODES_PER_RULE: Final = 200
 VALUES_PER_CONDITION: Final = 1_000
 ATTRIBUTE_CHARACTERS: Final = 200
 VALUE_CHARACTERS: Final = 1_000
+# Imports of other vendors bring buckets of their own; beyond this a split no longer fits 32 bits of hash.
+BUCKETS_PER_RULE: Final = 10**9
+OVERRIDES_PER_FLAG: Final = 10_000
+REQUIRES_PER_FLAG: Final = 20
+SWITCHES_PER_FLAG: Final = 100
+KEPT_PER_FLAG: Final = 200
+SEGMENTS_PER_ENVIRONMENT: Final = 1_000
+LAYERS_PER_ENVIRONMENT: Final = 100
+UNITS_PER_SEGMENT: Final = 1_000_000
+UNIT_CHARACTERS: Final = 256
+SALT_CHARACTERS: Final = 200
+SCHEMA_BYTES: Final = 64 * 1024
+# Seconds since 1970 that every database and reader takes: the year 9999.
+LAST_SECOND: Final = 253_402_300_799
 
 PAYLOAD_BYTES: Final = 64 * 1024
 JSON_DEPTH: Final = 32

@@ -22,6 +22,16 @@ STREAMS_OPEN: Final = Gauge("pointsman_streams_open", "SDKs connected to the str
 NOTICES: Final = Counter("pointsman_stream_notices", "Revision notices sent to SDKs")
 WATCH_ERRORS: Final = Counter("pointsman_stream_watch_errors", "Looks at the revisions that failed")
 
+ENROLLED: Final = Counter("pointsman_sticky_enrolled", "Units enrolled with sticky flags")
+CROSSED: Final = Counter(
+    "pointsman_sticky_crossed", "Exposures of enrolled units to another variant than the one they keep"
+)
+
+
+def count_crossed(session: Session, units: int) -> None:
+    """Count units that crossed over once the caller's transaction has committed, and only then."""
+    event.listen(session, "after_commit", lambda _session: CROSSED.inc(units), once=True)
+
 
 def count_command(session: Session, command: str) -> None:
     """Count the command once the caller's transaction has committed, and only then."""

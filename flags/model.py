@@ -94,11 +94,13 @@ class FlagView:
 class KeptSince:
     """A kept entry of a sticky flag, and how much of the store of assignments it has seen.
 
-    ``upto`` is the newest assignment's row id in its unit sets; what the old epoch enrolls later is late.
+    ``upto`` is the newest assignment's row id when its first unit sets, ``built``, were made; whom the old
+    epoch enrolls later is late, and stands in one more set.
     """
 
     kept: Kept
     upto: int
+    built: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +204,8 @@ class SdkAccess:
 class Revision:
     """One change of an environment's ruleset: the flag before and after, in the ruleset's wire form.
 
-    ``before`` is None for a flag that was not served yet, ``after`` for one that no longer is.
+    ``before`` is None for a flag that was not served yet, ``after`` for one that no longer is. ``flag`` is
+    empty where something else was changed; ``subject`` then says what (``segment:staff``, ``holdout``).
     """
 
     project: str
@@ -215,6 +218,7 @@ class Revision:
     reason: str
     before: dict[str, Json] | None
     after: dict[str, Json] | None
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +242,10 @@ class NewFlag:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlagEdit:
-    """New values for a flag; None leaves one as it is. An empty ``schema`` takes the schema away."""
+    """New values for a flag; None leaves one as it is. An empty ``schema`` takes the schema away.
+
+    ``moves`` says, for a variant that goes, which one the units get that kept it.
+    """
 
     name: str | None = None
     description: str | None = None
@@ -246,6 +253,7 @@ class FlagEdit:
     unit_type: str | None = None
     sticky: bool | None = None
     schema: Mapping[str, Json] | None = None
+    moves: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,7 +266,7 @@ class LayerShare:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleDraft:
-    """A rule as people write it: ``weights`` in buckets, summing to 100,000.
+    """A rule as people write it: ``weights`` sum to ``buckets``, 100,000 unless the rule has its own.
 
     A rule with the ``id`` of a stored one is that rule changed: its units move as little as possible.
     An empty ``id`` asks for a new one. ``coverage`` is the share of eligible units that enter, in buckets.
@@ -274,6 +282,7 @@ class RuleDraft:
     window: Window | None = None
     hashing: Hashing | None = None
     gates: tuple[Gate, ...] = ()
+    buckets: int = BUCKETS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

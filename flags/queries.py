@@ -4,6 +4,9 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
+from flags.assignments import Assignment, UnitView
+from flags.entry import unit_problem
+from flags.layering import layer_view
 from flags.limits import MOST_ROWS, NAME_CHARACTERS
 from flags.model import (
     EnvironmentView,
@@ -11,15 +14,27 @@ from flags.model import (
     FlagDetail,
     FlagState,
     FlagView,
+    LayerView,
     Page,
     ProjectView,
     Revision,
     SdkAccess,
     SdkKeyView,
+    SegmentView,
 )
-from flags.storage import flags, keys, places, revisions, states
+from flags.storage import (
+    assignments,
+    flags,
+    keys,
+    layers,
+    places,
+    revisions,
+    segments,
+    states,
+    unit_sets,
+)
 from flags.validation import check_text, refuse
-from runtime.errors import NotFound, Unauthenticated
+from runtime.errors import Invalid, NotFound, Unauthenticated
 from runtime.tokens import fingerprint
 
 MOST_AT_ONCE: Final = 1_000
@@ -91,6 +106,76 @@ def get_state(session: Session, at: FlagAt) -> FlagState:
     """How one flag serves in one environment. NotFound."""
     environment = get_environment(session, at.project, at.environment)
     return states.state(session, _flag(session, at.project, at.flag).id, environment.id)
+
+
+def list_segments(session: Session, project: str, environment: str) -> tuple[SegmentView, ...]:
+    """An environment's segments, by key. NotFound."""
+    return segments.segments(session, get_environment(session, project, environment))
+
+
+def get_segment(session: Session, project: str, environment: str, key: str) -> SegmentView:
+    """One segment. NotFound."""
+    found = segments.segment(session, get_environment(session, project, environment), key)
+    if found is None:
+        raise NotFound("segment", f"{project}/{environment}/{key}")
+    return found
+
+
+def list_layers(session: Session, project: str, environment: str) -> tuple[LayerView, ...]:
+    """An environment's layers by key, and who has room in each. NotFound."""
+    at = get_environment(session, project, environment)
+    using = {key: state.rules for key, state in states.with_references(session, at.id, "layer").items()}
+    return tuple(
+        layer_view(at, each.id, each.key, each.name, each.seed, using) for each in layers.layers(session, at)
+    )
+
+
+def get_layer(session: Session, project: str, environment: str, key: str) -> LayerView:
+    """One layer. NotFound."""
+    for layer in list_layers(session, project, environment):
+        if layer.key == key:
+            return layer
+    raise NotFound("layer", f"{project}/{environment}/{key}")
+
+
+def get_unit(session: Session, project: str, unit: str) -> UnitView:
+    """Everything remembered of a unit in a project. NotFound (the project), Invalid (the unit)."""
+    get_project(session, project)
+    if problem := unit_problem(unit):
+        raise Invalid("unit", problem)
+    return UnitView(
+        unit=unit,
+        assignments=assignments.of_unit(session, project, unit),
+        changes=assignments.changes_of_unit(session, project, unit),
+    )
+
+
+def list_assignments(
+    session: Session, at: FlagAt, *, after: int = 0, limit: int = MOST_AT_ONCE
+) -> tuple[Assignment, ...]:
+    """Who is enrolled with a flag, in the order of enrolment, beyond a row id. NotFound."""
+    state = get_state(session, at)
+    state_id = states.id_of(session, state.flag_id, state.environment_id)
+    return assignments.of_flag(session, state_id, after=after, limit=max(0, min(limit, MOST_AT_ONCE)))
+
+
+def count_assignments(session: Session, at: FlagAt) -> dict[str, int]:
+    """How many units keep each variant of a sticky flag. NotFound."""
+    state = get_state(session, at)
+    return assignments.counts(session, states.id_of(session, state.flag_id, state.environment_id))
+
+
+def unit_set(session: Session, access: SdkAccess, digest: str) -> bytes:
+    """A unit set of the environment an SDK key opens. NotFound."""
+    found = unit_sets.body(session, access.environment_id, digest) if len(digest) == 64 else None
+    if found is None:
+        raise NotFound("unit set", digest[:64])
+    return found
+
+
+def unit_sets_of(session: Session, access: SdkAccess, digests: frozenset[str]) -> dict[str, bytes]:
+    """Those of the unit sets that are there, by digest."""
+    return unit_sets.bodies(session, access.environment_id, digests) if digests else {}
 
 
 def list_sdk_keys(session: Session, project: str, environment: str) -> tuple[SdkKeyView, ...]:

@@ -1,13 +1,14 @@
 """From the rules people write to the ranges that serve, and who moves on the way. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from flags.model import FlagState, RuleDraft, Targeting
+from flags.model import FlagState, Targeting
+from flags.ranging import Draw, Room, ranged_rule, shared
 from pointsman.core.bucketing import BUCKETS
 from pointsman.core.model import Range, Rule, Split
-from pointsman.core.splits import owner, reweight, split_of
+from pointsman.core.splits import owner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,22 +55,33 @@ class TargetingPreview:
         return max((rule.moved for rule in self.rules), default=0)
 
 
-def ranged(targeting: Targeting, stored: tuple[Rule, ...], next_rule: int) -> tuple[tuple[Rule, ...], int]:
+def ranged(
+    targeting: Targeting, state: FlagState, draw: Draw, rooms: Mapping[str, Room]
+) -> tuple[tuple[Rule, ...], int]:
     """The rules with ranges instead of weights, and the number for the next new rule.
 
     A rule that is stored already keeps its ranges but for the minimum its new weights demand; a new one
-    gets fresh ranges, and an id no rule of this flag ever had. The targeting has been validated.
+    gets fresh ranges, and an id no rule of this flag ever had. ``rooms`` are the layers, by key. The
+    targeting has been validated. Invalid: a layer that is not there or full, too fine weights.
     """
-    known = {rule.id: rule for rule in stored}
+    known = {rule.id: rule for rule in state.rules}
     taken = {*known, *(draft.id for draft in targeting.rules)}
-    rules = []
-    for draft in targeting.rules:
+    next_rule = state.next_rule
+    rules: list[Rule] = []
+    for index, draft in enumerate(targeting.rules):
         rule_id = draft.id
         if not rule_id:
             rule_id, next_rule = _fresh_id(taken, next_rule)
             taken.add(rule_id)
-        rules.append(_ranged_rule(draft, rule_id, known.get(rule_id)))
+        others = [*rules, *(known[each] for each in later(targeting, index) if each in known)]
+        rule = ranged_rule(draft, rule_id, known.get(rule_id), draw, shared(rooms, others), f"rules.{index}")
+        rules.append(rule)
     return tuple(rules), next_rule
+
+
+def later(targeting: Targeting, index: int) -> tuple[str, ...]:
+    """The ids of the rules behind one."""
+    return tuple(draft.id for draft in targeting.rules[index + 1 :])
 
 
 def preview(state: FlagState, default: str, after: tuple[Rule, ...]) -> TargetingPreview:
@@ -95,11 +107,6 @@ def moves_between(before: Split, after: Split) -> tuple[Move, ...]:
             totals[pair] = totals.get(pair, 0) + end - start
     ranked = sorted(totals.items(), key=lambda item: (-item[1], item[0]))
     return tuple(Move(before=old, after=new, buckets=buckets) for (old, new), buckets in ranked)
-
-
-def _ranged_rule(draft: RuleDraft, rule_id: str, stored: Rule | None) -> Rule:
-    split = split_of(draft.weights) if stored is None else reweight(stored.split, draft.weights)
-    return Rule(id=rule_id, conditions=draft.conditions, split=split)
 
 
 def _fresh_id(taken: set[str], number: int) -> tuple[str, int]:

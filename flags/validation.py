@@ -4,14 +4,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from flags import limits
-from flags.conditions import check_condition
-from flags.model import RuleDraft, Targeting
+from flags.entry import check_around, check_entry
+from flags.model import NewFlag, RuleDraft, Targeting
 from flags.payloads import Problem, check_payload, text_problem
-from pointsman.core.bucketing import BUCKETS
-from pointsman.core.codec import CodecError, encode
-from pointsman.core.model import Condition, Flag, Kind, Ruleset
+from flags.references import every_node
+from flags.schemas import check_payloads, check_schema
+from flags.trees import check_nodes
+from flags.world import World, check_needs, check_references, serves_problems
+from pointsman.core.codec import CodecError
+from pointsman.core.model import Flag, Kind, Scheme
 from runtime.errors import Invalid
 
+_SCHEMES: Final = (Scheme.POINTSMAN, Scheme.GROWTHBOOK_V1, Scheme.GROWTHBOOK_V2)
 _KEY_RULE: Final = "use 1 to 64 of a-z, 0-9, '.', '_', '-', beginning with a letter or digit"
 
 
@@ -66,8 +70,10 @@ def check_reason(reason: str) -> Iterator[Problem]:
     yield from check_text("reason", reason, most=limits.REASON_CHARACTERS, lines=True)
 
 
-def check_variants(kind: Kind, variants: Mapping[str, object]) -> Iterator[Problem]:
-    """The variants of a flag: how many, their names, and each payload by the flag's kind."""
+def check_variants(
+    kind: Kind, variants: Mapping[str, object], schema: Mapping[str, object] | None = None
+) -> Iterator[Problem]:
+    """The variants of a flag: how many, their names, and each payload by the flag's kind and schema."""
     if not 1 <= len(variants) <= limits.VARIANTS_PER_FLAG:
         yield Problem(
             "variants", f"a flag needs 1 to {limits.VARIANTS_PER_FLAG} variants, not {len(variants)}"
@@ -78,10 +84,14 @@ def check_variants(kind: Kind, variants: Mapping[str, object]) -> Iterator[Probl
             yield from check_payload(kind, payload, f"variants.{name}")
         else:
             yield Problem("variants", f"{name[:80]!r} is not a variant's name: {_KEY_RULE}")
+    if schema is not None:
+        yield from _check_schema(schema, variants)
 
 
-def check_targeting(targeting: Targeting, variants: Mapping[str, object]) -> Iterator[Problem]:
-    """Rules, weights and references, before the weights become ranges."""
+def check_targeting(
+    targeting: Targeting, key: str, variants: Mapping[str, object], world: World
+) -> Iterator[Problem]:
+    """Rules, weights and references of the flag ``key``, before the weights become ranges."""
     yield from _reference("default", targeting.default, variants)
     yield from _reference("off", targeting.off, variants)
     if len(targeting.rules) > limits.RULES_PER_FLAG:
@@ -89,8 +99,30 @@ def check_targeting(targeting: Targeting, variants: Mapping[str, object]) -> Ite
         return
     yield from _check_ids(targeting.rules)
     for index, rule in enumerate(targeting.rules):
-        yield from _check_conditions(rule.conditions, f"rules.{index}.conditions")
-        yield from _check_weights(rule.weights, variants, f"rules.{index}.weights")
+        yield from check_nodes(rule.conditions, f"rules.{index}.conditions")
+        yield from check_references(rule.conditions, world, f"rules.{index}.conditions")
+        yield from _check_weights(rule, variants, f"rules.{index}.weights")
+        yield from check_entry(rule, f"rules.{index}")
+    yield from check_around(targeting, variants)
+    yield from _check_requires(targeting, key, world)
+
+
+def check_unit_type(unit_type: str) -> Iterator[Problem]:
+    """What is randomised: user, session, tenant, device, host, request, …"""
+    yield from check_key("unit_type", unit_type)
+
+
+def check_scheme(new: NewFlag) -> Iterator[Problem]:
+    """How the flag's units will be bucketed, which never changes afterwards."""
+    if new.scheme not in _SCHEMES:
+        known = ", ".join(_SCHEMES)
+        yield Problem("scheme", f"new flags are bucketed by one of {known}; others come with imports")
+    yield from check_text("salt", new.salt, most=limits.SALT_CHARACTERS)
+
+
+def _check_schema(schema: Mapping[str, object], variants: Mapping[str, object]) -> Iterator[Problem]:
+    broken = list(check_schema(schema))
+    yield from broken or check_payloads(schema, variants)
 
 
 def check_served(flag: Flag) -> Iterator[Problem]:
@@ -101,6 +133,8 @@ def check_served(flag: Flag) -> Iterator[Problem]:
     for rule in flag.rules:
         for variant in sorted({part.variant for part in rule.split}):
             yield from _reference(f"rules.{rule.id}", variant, variants)
+    for variant in sorted(set(flag.overrides.values())):
+        yield from _reference("overrides", variant, variants)
     yield from _check_readable(flag)
 
 
@@ -115,30 +149,34 @@ def _check_ids(rules: tuple[RuleDraft, ...]) -> Iterator[Problem]:
         seen.update({rule.id} - {""})
 
 
-def _check_conditions(conditions: tuple[Condition, ...], field: str) -> Iterator[Problem]:
-    if len(conditions) > limits.CONDITIONS_PER_RULE:
-        yield Problem(field, f"at most {limits.CONDITIONS_PER_RULE} conditions are allowed")
-    for index, condition in enumerate(conditions[: limits.CONDITIONS_PER_RULE]):
-        yield from check_condition(condition, f"{field}.{index}")
+def _check_requires(targeting: Targeting, key: str, world: World) -> Iterator[Problem]:
+    if len(targeting.requires) > limits.REQUIRES_PER_FLAG:
+        yield Problem("requires", f"at most {limits.REQUIRES_PER_FLAG} prerequisites are allowed")
+        return
+    for index, each in enumerate(targeting.requires):
+        yield from serves_problems(each, world, f"requires.{index}")
+    nodes = [*targeting.requires, *(node for rule in targeting.rules for node in every_node(rule.conditions))]
+    yield from check_needs(key, nodes, world)
 
 
 def _check_readable(flag: Flag) -> Iterator[Problem]:
     try:
-        encode(Ruleset(project="p", environment="e", revision=0, flags={flag.key: flag}))
+        check_flag(flag)
     except CodecError as error:
         yield Problem(error.field, error.problem)
 
 
-def _check_weights(
-    weights: Mapping[str, int], variants: Mapping[str, object], field: str
-) -> Iterator[Problem]:
-    for name, weight in weights.items():
+def _check_weights(rule: RuleDraft, variants: Mapping[str, object], field: str) -> Iterator[Problem]:
+    if not 1 <= rule.buckets <= limits.BUCKETS_PER_RULE:
+        yield Problem(field.replace("weights", "buckets"), f"must be from 1 to {limits.BUCKETS_PER_RULE}")
+        return
+    for name, weight in rule.weights.items():
         yield from _reference(f"{field}.{name}"[:200], name, variants)
-        if not 0 <= weight <= BUCKETS:
-            yield Problem(f"{field}.{name}"[:200], f"must be from 0 to {BUCKETS} buckets")
-    total = sum(weights.values())
-    if total != BUCKETS:
-        yield Problem(field, f"weights must sum to {BUCKETS} buckets (100 %), not {total}")
+        if not 0 <= weight <= rule.buckets:
+            yield Problem(f"{field}.{name}"[:200], f"must be from 0 to {rule.buckets} buckets")
+    total = sum(rule.weights.values())
+    if total != rule.buckets:
+        yield Problem(field, f"weights must sum to {rule.buckets} buckets (100 %), not {total}")
 
 
 def _reference(field: str, variant: str, variants: Mapping[str, object]) -> Iterator[Problem]:

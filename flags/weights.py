@@ -27,9 +27,14 @@ def buckets_of_percent(
     return weights
 
 
-def percent_of_buckets(buckets: int) -> Decimal:
-    """The same share in percent, exact: 500 → Decimal('0.5')."""
-    return (Decimal(buckets) / _BUCKETS_PER_PERCENT).normalize()
+def buckets_of_share(share: Decimal | float | str, field: str) -> int:
+    """One share in buckets: ``"12.5"`` → 12500. Invalid: as ``buckets_of_percent``."""
+    return _buckets(share, field)
+
+
+def percent_of_buckets(buckets: int, whole: int = BUCKETS) -> Decimal:
+    """The same share of so many buckets in percent: 500 → Decimal('0.5'); exact where it is finite."""
+    return (Decimal(buckets) * 100 / whole).normalize()
 
 
 def _buckets(share: Decimal | float | str, field: str) -> int:

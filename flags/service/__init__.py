@@ -5,20 +5,37 @@ nothing is. ``by`` says who asks, why, and which guards may object.
 """
 
 from flags.service.catalogue import archive_flag, create_flag, edit_flag, restore_flag
+from flags.service.enrolment import Exposed, assign, enrol_exposed, sticky_flags
 from flags.service.keys import create_sdk_key, revoke_sdk_key
+from flags.service.memory import forget_unit, keep_late, rerandomise
 from flags.service.places import create_environment, create_project
+from flags.service.population import create_layer, delete_layer, set_holdout
+from flags.service.segments import create_segment, delete_segment, edit_segment
 from flags.service.serving import preview_targeting, set_enabled, set_targeting
 
 __all__ = [
+    "Exposed",
     "archive_flag",
+    "assign",
     "create_environment",
     "create_flag",
+    "create_layer",
     "create_project",
     "create_sdk_key",
+    "create_segment",
+    "delete_layer",
+    "delete_segment",
     "edit_flag",
+    "edit_segment",
+    "enrol_exposed",
+    "forget_unit",
+    "keep_late",
     "preview_targeting",
+    "rerandomise",
     "restore_flag",
     "revoke_sdk_key",
     "set_enabled",
+    "set_holdout",
     "set_targeting",
+    "sticky_flags",
 ]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Final
 
 from sqlalchemy.orm import Session
 
@@ -9,6 +10,7 @@ from flags import limits
 from flags.encoding import differences
 from flags.guards import Action, By
 from flags.model import FlagEdit, FlagView, NewFlag, ProjectView
+from flags.service.departures import refuse_asked, without
 from flags.service.opening import (
     everywhere,
     flag_conflict,
@@ -20,8 +22,11 @@ from flags.service.opening import (
 from flags.service.places import first_state
 from flags.service.publishing import Step, publish, step, trace
 from flags.storage import flags, places
-from flags.validation import check_named, check_variants, refuse
+from flags.validation import check_named, check_scheme, check_unit_type, check_variants, refuse
 from runtime.errors import Invalid, Locked
+
+# What of a flag stands in rulesets.
+_SERVED: Final = frozenset({"variants", "unit_type", "sticky"})
 
 
 def create_flag(session: Session, by: By, project: str, new: NewFlag) -> FlagView:
@@ -31,21 +36,14 @@ def create_flag(session: Session, by: By, project: str, new: NewFlag) -> FlagVie
     changes afterwards.
     """
     refuse(check_named(key=new.key, name=new.name, description=new.description))
-    refuse(check_variants(new.kind, new.variants))
+    refuse(check_variants(new.kind, new.variants, new.schema))
+    refuse(check_unit_type(new.unit_type))
+    refuse(check_scheme(new))
     parent = open_project(session, project)
     _refuse_taken(session, parent, new.key)
     environments = places.environments(session, project, lock=True)
-    flag = flags.add(
-        session,
-        parent,
-        key=new.key,
-        kind=new.kind,
-        salt=f"{project}/{new.key}",
-        name=new.name or new.key,
-        description=new.description,
-        variants=new.variants,
-        now=datetime.now(UTC),
-    )
+    salt = new.salt or f"{project}/{new.key}"
+    flag = flags.add(session, parent, new, salt=salt, now=datetime.now(UTC))
     starts = [first_state(flag, each, off=new.off, default=new.default) for each in environments]
     steps = [Step(before=None, after=(flag, state)) for state in starts]
     published = publish(session, by, Action.CREATE_FLAG, steps)
@@ -63,6 +61,7 @@ def edit_flag(
     NotFound, Conflict, Locked (archived, or a guard).
     """
     refuse(check_named(name=edit.name or "", description=edit.description or ""))
+    refuse(check_unit_type(edit.unit_type) if edit.unit_type is not None else ())
     before, states = open_flag(session, project, flag, expected_version)
     refuse_archived(before)
     after = replace(
@@ -70,12 +69,20 @@ def edit_flag(
         name=before.name if edit.name is None else edit.name or before.key,
         description=before.description if edit.description is None else edit.description,
         variants=before.variants if edit.variants is None else dict(edit.variants),
+        unit_type=before.unit_type if edit.unit_type is None else edit.unit_type,
+        sticky=before.sticky if edit.sticky is None else edit.sticky,
+        schema=before.schema if edit.schema is None else dict(edit.schema) or None,
     )
     changed = differences(before, after)
     if not changed:
         return before
-    refuse(check_variants(after.kind, after.variants))
-    steps = [step(before, after, state) for state in states] if "variants" in changed else []
+    refuse(check_variants(after.kind, after.variants, after.schema))
+    gone = frozenset(before.variants.keys() - after.variants.keys())
+    refuse_asked(session, before, states, gone)
+    steps = [
+        step(before, after, state, without(session, by, after, state, gone, edit.moves)) for state in states
+    ]
+    steps = steps if changed.keys() & _SERVED else []
     return _save(session, by, Action.EDIT_FLAG, before, after, steps)
 
 
@@ -83,6 +90,7 @@ def archive_flag(session: Session, by: By, project: str, flag: str, *, expected_
     """The flag leaves every ruleset; its key and history stay. NotFound, Conflict, Locked."""
     before, states = open_flag(session, project, flag, expected_version)
     refuse_archived(before)
+    refuse_asked(session, before, states, None)
     after = replace(before, archived_at=datetime.now(UTC))
     steps = [step(before, after, state) for state in states]
     return _save(session, by, Action.ARCHIVE_FLAG, before, after, steps)
@@ -107,6 +115,9 @@ def _save(
         "description": after.description,
         "variants": after.variants,
         "archived_at": after.archived_at,
+        "unit_type": after.unit_type,
+        "sticky": after.sticky,
+        "schema": after.schema,
     }
     if not flags.change(session, before.id, before.version, values):
         raise flag_conflict(known_flag(session, before.project, before.key), before.version)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from flags import metrics
 from flags.encoding import served_json
 from flags.guards import Action, By, Change
-from flags.model import FlagAt, FlagState, FlagView, served
+from flags.model import EnvironmentView, FlagAt, FlagState, FlagView, served
 from flags.service.opening import state_conflict
 from flags.storage import places, revisions, states
 from flags.validation import check_reason, check_served, refuse
@@ -64,6 +64,34 @@ def publish(session: Session, by: By, action: Action, steps: Sequence[Step]) -> 
         change.at.environment: _write(session, by, each, change, now)
         for each, change in zip(steps, changes, strict=True)
     }
+
+
+def publish_other(
+    session: Session,
+    by: By,
+    action: Action,
+    at: EnvironmentView,
+    *,
+    subject: str,
+    before: dict[str, Any] | None,
+    after: dict[str, Any] | None,
+) -> int:
+    """The next revision of a locked environment for what is no flag. The rows are written already."""
+    revision = places.advance(session, at.id)
+    revisions.add(
+        session,
+        environment_id=at.id,
+        flag_id=None,
+        subject=subject,
+        revision=revision,
+        at=datetime.now(UTC),
+        actor=by.actor,
+        action=action.value,
+        reason=by.reason,
+        before=before,
+        after=after,
+    )
+    return revision
 
 
 def trace(session: Session, by: By, action: Action, subject: str, details: Mapping[str, Any]) -> None:

@@ -7,8 +7,11 @@ from sqlalchemy.orm import Session
 from flags.encoding import same_state
 from flags.guards import Action, By
 from flags.model import FlagAt, FlagState, FlagView, Targeting
+from flags.ranging import Draw
+from flags.service import sticky
 from flags.service.opening import open_state
 from flags.service.publishing import publish, step, trace
+from flags.service.surroundings import rooms_of, world_of
 from flags.storage import flags, places, states
 from flags.targeting import TargetingPreview, preview, ranged
 from flags.validation import check_targeting, refuse
@@ -34,8 +37,8 @@ def set_targeting(
     Locked.
     """
     flag, state = open_state(session, at, expected_version)
-    refuse(check_targeting(targeting, flag.variants))
-    return _save(session, by, Action.TARGET_FLAG, at, flag, state, _targeted(state, targeting))
+    after = _targeted(session, at, flag, state, targeting)
+    return _save(session, by, Action.TARGET_FLAG, at, flag, state, after)
 
 
 def preview_targeting(session: Session, at: FlagAt, targeting: Targeting) -> TargetingPreview:
@@ -46,15 +49,31 @@ def preview_targeting(session: Session, at: FlagAt, targeting: Targeting) -> Tar
         raise NotFound("environment", f"{at.project}/{at.environment}")
     if flag is None:
         raise NotFound("flag", f"{at.project}/{at.flag}")
-    refuse(check_targeting(targeting, flag.variants))
     state = states.state(session, flag.id, environment.id)
-    after = _targeted(state, targeting)
+    after = _targeted(session, at, flag, state, targeting)
     return preview(state, after.default, after.rules)
 
 
-def _targeted(state: FlagState, targeting: Targeting) -> FlagState:
-    rules, next_rule = ranged(targeting, state.rules, state.next_rule)
-    return replace(state, rules=rules, next_rule=next_rule, default=targeting.default, off=targeting.off)
+def _targeted(
+    session: Session, at: FlagAt, flag: FlagView, state: FlagState, targeting: Targeting
+) -> FlagState:
+    environment = places.environment(session, at.project, at.environment)
+    assert environment is not None  # noqa: S101  (the state was found there)
+    nodes = [*targeting.requires, *(node for rule in targeting.rules for node in rule.conditions)]
+    world = world_of(session, environment, nodes)
+    refuse(check_targeting(targeting, flag.key, flag.variants, world))
+    rooms = rooms_of(session, environment, flag.key, targeting.rules)
+    rules, next_rule = ranged(targeting, state, Draw(salt=flag.salt, scheme=flag.scheme), rooms)
+    return replace(
+        state,
+        rules=rules,
+        next_rule=next_rule,
+        default=targeting.default,
+        off=targeting.off,
+        overrides=dict(targeting.overrides),
+        requires=targeting.requires,
+        switches=targeting.switches,
+    )
 
 
 def _save(
@@ -62,6 +81,7 @@ def _save(
 ) -> FlagState:
     if same_state(before, after):
         return before
+    after = sticky.kept(session, at, flag, before, after)
     change = step(flag, flag, before, after)
     published = publish(session, by, action, [change])
     details = {

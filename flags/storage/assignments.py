@@ -27,7 +27,7 @@ _SIGN: Final = 1 << 63
 
 
 def enrol(session: Session, state_id: int, enrolments: Sequence[Enrolment]) -> int:
-    """Write those who are not there yet; how many were new. In order of unit, so that writers never deadlock."""
+    """Write those who are not there yet; how many were new. Ordered by unit, so writers never deadlock."""
     insert_into = _INSERT[session.get_bind().dialect.name]
     new = 0
     ordered = sorted(enrolments, key=lambda each: each.unit)
@@ -69,7 +69,7 @@ def of_flag(session: Session, state_id: int, *, after: int, limit: int) -> tuple
 def counts(session: Session, state_id: int) -> dict[str, int]:
     """How many units keep each variant."""
     query = select(AssignmentRow.variant, func.count()).where(AssignmentRow.flag_state_id == state_id)
-    return {variant: count for variant, count in session.execute(query.group_by(AssignmentRow.variant))}
+    return {row[0]: row[1] for row in session.execute(query.group_by(AssignmentRow.variant))}
 
 
 def newest(session: Session, state_id: int) -> int:
@@ -107,7 +107,15 @@ def hashes(
 
 
 def replace_variant(
-    session: Session, state_id: int, before: str, after: str, *, epoch: int, at: datetime, by: Actor, reason: str
+    session: Session,
+    state_id: int,
+    before: str,
+    after: str,
+    *,
+    epoch: int,
+    at: datetime,
+    by: Actor,
+    reason: str,
 ) -> int:
     """Give everybody who keeps one variant another, with a line of history for each; how many."""
     mine = (AssignmentRow.flag_state_id == state_id, AssignmentRow.variant == before)

@@ -1,6 +1,6 @@
 """Flags: reading, adding, and changing on condition of a version."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -8,9 +8,9 @@ from sqlalchemy import Select, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from flags.limits import is_key
-from flags.model import FlagView, Page, ProjectView
+from flags.model import FlagView, NewFlag, Page, ProjectView
 from flags.storage.tables import FlagRow, ProjectRow
-from pointsman.core.model import Json, Kind
+from pointsman.core.model import Kind, Scheme
 
 
 def flag(session: Session, project_key: str, key: str) -> FlagView | None:
@@ -27,6 +27,12 @@ def all_flags(session: Session, project_key: str) -> tuple[FlagView, ...]:
     return tuple(
         _view(row, project_key) for row in session.scalars(_flags(project_key).order_by(FlagRow.key))
     )
+
+
+def variants_of(session: Session, project_key: str, keys: Iterable[str]) -> dict[str, frozenset[str]]:
+    """The variants' names of those flags that are there and not archived."""
+    query = _flags(project_key).where(FlagRow.key.in_(sorted(keys)), FlagRow.archived_at.is_(None))
+    return {row.key: frozenset(row.variants) for row in session.scalars(query)}
 
 
 def page(
@@ -56,27 +62,27 @@ def count(session: Session, project: ProjectView) -> int:
 def add(
     session: Session,
     project: ProjectView,
+    new: NewFlag,
     *,
-    key: str,
-    kind: Kind,
     salt: str,
-    name: str,
-    description: str,
-    variants: Mapping[str, Json],
     now: datetime,
 ) -> FlagView:
     """The new flag at version 1. The caller has locked the project and seen that the key is free."""
     row = FlagRow(
         project_id=project.id,
-        key=key,
-        name=name,
-        description=description,
-        kind=kind.value,
+        key=new.key,
+        name=new.name or new.key,
+        description=new.description,
+        kind=new.kind.value,
         salt=salt,
-        variants=dict(variants),
+        variants=dict(new.variants),
         version=1,
         created_at=now,
         archived_at=None,
+        unit_type=new.unit_type,
+        scheme=new.scheme.value,
+        sticky=new.sticky,
+        schema=None if new.schema is None else dict(new.schema),
     )
     session.add(row)
     session.flush()
@@ -116,4 +122,8 @@ def _view(row: FlagRow, project_key: str) -> FlagView:
         version=row.version,
         created_at=row.created_at,
         archived_at=row.archived_at,
+        unit_type=row.unit_type,
+        scheme=Scheme(row.scheme),
+        sticky=row.sticky,
+        schema=row.schema,
     )

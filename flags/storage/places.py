@@ -63,7 +63,7 @@ def add_environment(
 ) -> EnvironmentView:
     """The new environment, at revision 0. The caller has locked the project and seen that the key is free."""
     row = EnvironmentRow(
-        project_id=at.id, key=key, name=name, revision=0, stamp=_fresh_stamp(), created_at=now
+        project_id=at.id, key=key, name=name, revision=0, stamp=_fresh_stamp(), created_at=now, holdout=0
     )
     session.add(row)
     session.flush()
@@ -84,6 +84,17 @@ def advance(session: Session, environment_id: int) -> int:
         .values(revision=EnvironmentRow.revision + 1, stamp=_fresh_stamp())
         .returning(EnvironmentRow.revision)
     ).scalar_one()
+
+
+def hold(session: Session, environment_id: int) -> None:
+    """Keep the environment's rules as they are until the transaction ends; many may hold it at a time."""
+    query = select(EnvironmentRow.id).where(EnvironmentRow.id == environment_id)
+    session.execute(query.with_for_update(read=True)).one()
+
+
+def set_holdout(session: Session, environment_id: int, share: int) -> None:
+    """Keep ``share`` buckets of the environment's units out of every split."""
+    session.execute(update(EnvironmentRow).where(EnvironmentRow.id == environment_id).values(holdout=share))
 
 
 def _locking(query: Select[Row], of: type[Row]) -> Select[Row]:
@@ -111,4 +122,6 @@ def _project(row: ProjectRow) -> ProjectView:
 
 
 def _environment(row: EnvironmentRow, project_key: str) -> EnvironmentView:
-    return EnvironmentView(id=row.id, project=project_key, key=row.key, name=row.name, revision=row.revision)
+    return EnvironmentView(
+        id=row.id, project=project_key, key=row.key, name=row.name, revision=row.revision, holdout=row.holdout
+    )

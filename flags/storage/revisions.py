@@ -16,7 +16,7 @@ def add(
     session: Session,
     *,
     environment_id: int,
-    flag_id: int,
+    flag_id: int | None,
     revision: int,
     at: datetime,
     actor: Actor,
@@ -24,12 +24,17 @@ def add(
     reason: str,
     before: dict[str, Json] | None,
     after: dict[str, Json] | None,
+    subject: str = "",
 ) -> None:
-    """Write one change; ``before`` and ``after`` are the flag in wire form, None where it was not served."""
+    """Write one change; ``before`` and ``after`` are the flag in wire form, None where it was not served.
+
+    Without a flag ``subject`` says what was changed.
+    """
     session.add(
         RevisionRow(
             environment_id=environment_id,
             flag_id=flag_id,
+            subject=subject,
             revision=revision,
             at=at,
             actor_kind=actor.kind.value,
@@ -64,15 +69,31 @@ def revision(session: Session, at: EnvironmentView, number: int) -> Revision | N
     return _view(row, key, at)
 
 
-def _revisions(at: EnvironmentView) -> Select[RevisionRow, str]:
+def epoch_at(session: Session, environment_id: int, flag_id: int, revision: int) -> int:
+    """The epoch a flag was in at a revision of its environment."""
+    query = (
+        select(RevisionRow.after)
+        .where(
+            RevisionRow.environment_id == environment_id,
+            RevisionRow.flag_id == flag_id,
+            RevisionRow.revision <= revision,
+        )
+        .order_by(RevisionRow.revision.desc())
+        .limit(1)
+    )
+    after = session.scalar(query)
+    return 0 if after is None else int(after.get("epoch", 0))
+
+
+def _revisions(at: EnvironmentView) -> Select[RevisionRow, str | None]:
     return (
         select(RevisionRow, FlagRow.key)
-        .join(FlagRow, FlagRow.id == RevisionRow.flag_id)
+        .outerjoin(FlagRow, FlagRow.id == RevisionRow.flag_id)
         .where(RevisionRow.environment_id == at.id)
     )
 
 
-def _view(row: RevisionRow, flag: str, at: EnvironmentView) -> Revision:
+def _view(row: RevisionRow, flag: str | None, at: EnvironmentView) -> Revision:
     before: dict[str, Any] | None = row.before
     after: dict[str, Any] | None = row.after
     return Revision(
@@ -82,8 +103,9 @@ def _view(row: RevisionRow, flag: str, at: EnvironmentView) -> Revision:
         at=row.at,
         actor=Actor(ActorKind(row.actor_kind), row.actor),
         action=row.action,
-        flag=flag,
+        flag=flag or "",
         reason=row.reason,
         before=before,
         after=after,
+        subject=row.subject,
     )

@@ -5,27 +5,64 @@ from typing import Any
 from sqlalchemy import Row, Select, and_, select
 from sqlalchemy.orm import Session
 
-from flags.encoding import rules_from_json
+from flags.gates import behind_holdout
 from flags.model import RulesetId
-from flags.storage.tables import EnvironmentRow, FlagRow, FlagStateRow, ProjectRow
-from pointsman.core.model import Flag, Kind, Ruleset
+from flags.reading import (
+    kept_from_json,
+    nodes_from_json,
+    requires_from_json,
+    rules_from_json,
+    switches_from_json,
+)
+from flags.storage.tables import EnvironmentRow, FlagRow, FlagStateRow, ProjectRow, SegmentRow
+from pointsman.core.model import Flag, Kind, Ruleset, Segment
 
 
 def load(session: Session, environment_id: int) -> tuple[RulesetId, Ruleset] | None:
     """What the environment serves now, and which ruleset that is; None: no such environment.
 
-    One statement, therefore one snapshot: revision and flags belong together even while others commit.
+    One statement is one snapshot; segments come with another, whose stamp must be the same. If others
+    committed in between, both are read again.
     """
-    rows = session.execute(_served(environment_id)).all()
-    if not rows:
-        return None
+    while True:
+        rows = session.execute(_served(environment_id)).all()
+        if not rows:
+            return None
+        stamp, segments = _segments(session, environment_id)
+        if stamp == rows[0].stamp:
+            break
     first = rows[0]
     flags = {row.flag: _flag(row) for row in rows if row.flag is not None}
     ruleset_id = RulesetId(environment_id=environment_id, revision=first.revision, stamp=first.stamp)
     ruleset = Ruleset(
-        project=first.project, environment=first.environment, revision=first.revision, flags=flags
+        project=first.project,
+        environment=first.environment,
+        revision=first.revision,
+        flags=flags,
+        segments=segments,
     )
     return ruleset_id, ruleset
+
+
+def _segments(session: Session, environment_id: int) -> tuple[str, dict[str, Segment]]:
+    rows = session.execute(
+        select(EnvironmentRow.stamp, SegmentRow)
+        .outerjoin(SegmentRow, SegmentRow.environment_id == EnvironmentRow.id)
+        .where(EnvironmentRow.id == environment_id)
+        .execution_options(populate_existing=True)
+    ).all()
+    present = [row[1] for row in rows if row[1] is not None]
+    found = {row.key: _segment(row) for row in present}
+    return rows[0][0], found
+
+
+def _segment(row: SegmentRow) -> Segment:
+    return Segment(
+        key=row.key,
+        conditions=nodes_from_json(row.conditions),
+        included=tuple(row.included),
+        excluded=tuple(row.excluded),
+    )
 
 
 def _served(environment_id: int) -> Select[Any]:
@@ -35,15 +72,23 @@ def _served(environment_id: int) -> Select[Any]:
             EnvironmentRow.key.label("environment"),
             EnvironmentRow.revision,
             EnvironmentRow.stamp,
+            EnvironmentRow.holdout,
             FlagRow.key.label("flag"),
             FlagRow.kind,
             FlagRow.salt,
             FlagRow.variants,
+            FlagRow.unit_type,
+            FlagRow.sticky,
             FlagStateRow.enabled,
             FlagStateRow.off_variant,
             FlagStateRow.default_variant,
             FlagStateRow.rules,
             FlagStateRow.version,
+            FlagStateRow.overrides,
+            FlagStateRow.requires,
+            FlagStateRow.switches,
+            FlagStateRow.epoch,
+            FlagStateRow.kept,
         )
         .select_from(EnvironmentRow)
         .join(ProjectRow, ProjectRow.id == EnvironmentRow.project_id)
@@ -69,5 +114,12 @@ def _flag(row: Row[Any]) -> Flag:
         variants=row.variants,
         off=row.off_variant,
         default=row.default_variant,
-        rules=rules_from_json(row.rules),
+        rules=behind_holdout(rules_from_json(row.rules), row.project, row.holdout),
+        unit_type=row.unit_type,
+        sticky=row.sticky,
+        epoch=row.epoch,
+        requires=requires_from_json(row.requires),
+        overrides=row.overrides,
+        kept=tuple(each.kept for each in kept_from_json(row.kept)),
+        switches=switches_from_json(row.switches),
     )

@@ -5,9 +5,11 @@ from collections.abc import Iterable
 from sqlalchemy import Select, insert, select, update
 from sqlalchemy.orm import Session
 
-from flags.encoding import rules_from_json, rules_to_json
 from flags.model import FlagState
-from flags.storage.tables import EnvironmentRow, FlagStateRow
+from flags.reading import kept_from_json, requires_from_json, rules_from_json, switches_from_json
+from flags.references import refers
+from flags.storage.tables import EnvironmentRow, FlagRow, FlagStateRow
+from flags.wire import kept_to_json, requires_to_json, rules_to_json, switches_to_json
 
 # Bind parameters in one IN list: far below what either database takes.
 _IDS_AT_ONCE = 500
@@ -56,6 +58,59 @@ def change(session: Session, before: FlagState, after: FlagState) -> bool:
     return changed is not None
 
 
+def id_of(session: Session, flag_id: int, environment_id: int) -> int:
+    """The state's own row id, which assignments refer to. NoResultFound."""
+    query = select(FlagStateRow.id).where(
+        FlagStateRow.flag_id == flag_id, FlagStateRow.environment_id == environment_id
+    )
+    return session.scalars(query).one()
+
+
+def referring(session: Session, environment_id: int, token: str) -> tuple[str, ...]:
+    """Keys of the flags, archived or not, whose state there refers to something: ``segment:staff``."""
+    query = (
+        select(FlagRow.key)
+        .join(FlagStateRow, FlagStateRow.flag_id == FlagRow.id)
+        .where(
+            FlagStateRow.environment_id == environment_id,
+            FlagStateRow.refers.contains(f" {token} ", autoescape=True),
+        )
+        .order_by(FlagRow.key)
+    )
+    return tuple(session.scalars(query))
+
+
+def with_references(session: Session, environment_id: int, kind: str) -> dict[str, FlagState]:
+    """The states there that refer to anything of a kind (``flag``, ``layer``), by the flag's key."""
+    query = (
+        _states()
+        .add_columns(FlagRow.key)
+        .join(FlagRow, FlagRow.id == FlagStateRow.flag_id)
+        .where(
+            FlagStateRow.environment_id == environment_id,
+            FlagRow.archived_at.is_(None),
+            FlagStateRow.refers.contains(f" {kind}:", autoescape=True),
+        )
+    )
+    return {key: _view(row, environment) for row, environment, key in session.execute(query)}
+
+
+def sticky(session: Session, environment_id: int) -> dict[str, FlagState]:
+    """The states there of sticky flags that are not archived, by the flag's key."""
+    query = (
+        _states()
+        .add_columns(FlagRow.key)
+        .join(FlagRow, FlagRow.id == FlagStateRow.flag_id)
+        .where(
+            FlagStateRow.environment_id == environment_id,
+            FlagRow.sticky.is_(True),
+            FlagRow.archived_at.is_(None),
+        )
+        .order_by(FlagRow.key)
+    )
+    return {key: _view(row, environment) for row, environment, key in session.execute(query)}
+
+
 def _columns(state: FlagState) -> dict[str, object]:
     return {
         "enabled": state.enabled,
@@ -64,6 +119,12 @@ def _columns(state: FlagState) -> dict[str, object]:
         "rules": rules_to_json(state.rules),
         "next_rule": state.next_rule,
         "version": state.version,
+        "overrides": state.overrides,
+        "requires": requires_to_json(state.requires),
+        "switches": switches_to_json(state.switches),
+        "epoch": state.epoch,
+        "kept": kept_to_json(state.kept),
+        "refers": refers(state.rules, state.requires),
     }
 
 
@@ -86,4 +147,9 @@ def _view(row: FlagStateRow, environment: str) -> FlagState:
         rules=rules_from_json(row.rules),
         next_rule=row.next_rule,
         version=row.version,
+        overrides=row.overrides,
+        requires=requires_from_json(row.requires),
+        switches=switches_from_json(row.switches),
+        epoch=row.epoch,
+        kept=kept_from_json(row.kept),
     )

@@ -122,7 +122,9 @@ class RevisionRow(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     environment_id: Mapped[int] = mapped_column(ForeignKey("environments.id"))
-    flag_id: Mapped[int] = mapped_column(ForeignKey("flags.id"), index=True)
+    # None: not a flag but what ``subject`` names was changed, such as ``segment:staff``.
+    flag_id: Mapped[int | None] = mapped_column(ForeignKey("flags.id"), index=True)
+    subject: Mapped[str] = mapped_column(String(100), server_default="")
     revision: Mapped[int]
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     actor_kind: Mapped[str] = mapped_column(String(16))

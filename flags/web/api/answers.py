@@ -1,24 +1,29 @@
 """What the admin API gives out."""
 
-from datetime import datetime
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Response
 from pydantic import BaseModel, JsonValue
 
-from flags.encoding import rules_to_json
+from flags.assignments import Assignment, AssignmentChange, EnrolledBy, UnitView
+from flags.gates import shown_parts
 from flags.model import (
     EnvironmentView,
     FlagDetail,
     FlagState,
+    LayerView,
     NewSdkKey,
     Page,
     ProjectView,
     Revision,
     SdkKeyView,
+    SegmentView,
 )
 from flags.targeting import TargetingPreview
-from pointsman.core.model import Kind, Rule
+from flags.wire import nodes_to_json, requires_to_json, rules_to_json
+from pointsman.core.model import Kind, Rule, Scheme, Window
 from pointsman.core.splits import weights_of
 
 
@@ -42,16 +47,23 @@ class ProjectsOut(BaseModel):
 
 
 class EnvironmentOut(BaseModel):
-    """An environment; ``revision`` counts the changes of its ruleset."""
+    """An environment; ``revision`` counts its changes, ``holdout`` of 100,000 buckets are kept out."""
 
     project: str
     key: str
     name: str
     revision: int
+    holdout: int
 
     @classmethod
     def of(cls, view: EnvironmentView) -> "EnvironmentOut":
-        return cls(project=view.project, key=view.key, name=view.name, revision=view.revision)
+        return cls(
+            project=view.project,
+            key=view.key,
+            name=view.name,
+            revision=view.revision,
+            holdout=view.holdout,
+        )
 
 
 class EnvironmentsOut(BaseModel):
@@ -60,18 +72,64 @@ class EnvironmentsOut(BaseModel):
     environments: list[EnvironmentOut]
 
 
+class LayerShareOut(BaseModel):
+    """Room in a layer: ``share`` of its 100,000 buckets."""
+
+    layer: str
+    share: int
+
+
+class WindowOut(BaseModel):
+    """When a rule applies: from ``start`` until just before ``end``."""
+
+    start: datetime | None
+    end: datetime | None
+
+    @classmethod
+    def of(cls, window: Window) -> "WindowOut":
+        return cls(start=_moment(window.start), end=_moment(window.end))
+
+
+class SwitchOut(BaseModel):
+    """At this moment the flag is switched on or off by itself."""
+
+    at: datetime
+    enabled: bool
+
+
 class RuleOut(BaseModel):
-    """A rule: its split as ranges of buckets, and the same as weights in buckets."""
+    """A rule: its split as ranges of buckets, and the same as weights of so many buckets.
+
+    ``gates`` are every draw in front of the split; ``coverage`` and ``layer`` tell the same in short.
+    """
 
     id: str
     conditions: list[dict[str, JsonValue]]
     split: list[tuple[int, int, str]]
     weights: dict[str, int]
+    buckets: int
+    coverage: int
+    layer: LayerShareOut | None
+    window: WindowOut | None
+    gates: list[dict[str, JsonValue]]
+    hashing: dict[str, JsonValue] | None
 
     @classmethod
     def of(cls, rule: Rule) -> "RuleOut":
         wire = rules_to_json([rule])[0]
-        return cls(**wire, weights=weights_of(rule.split))
+        parts = shown_parts(rule)
+        return cls(
+            id=rule.id,
+            conditions=wire["conditions"],
+            split=wire["split"],
+            weights=weights_of(rule.split),
+            buckets=rule.split[-1].end,
+            coverage=parts.coverage,
+            layer=None if parts.layer is None else LayerShareOut(**asdict(parts.layer)),
+            window=None if rule.window is None else WindowOut.of(rule.window),
+            gates=wire.get("gates", []),
+            hashing=wire.get("hashing"),
+        )
 
 
 class StateOut(BaseModel):
@@ -83,6 +141,11 @@ class StateOut(BaseModel):
     default: str
     rules: list[RuleOut]
     version: int
+    overrides: dict[str, str]
+    requires: list[dict[str, JsonValue]]
+    switches: list[SwitchOut]
+    epoch: int
+    kept: int
 
     @classmethod
     def of(cls, state: FlagState) -> "StateOut":
@@ -93,6 +156,11 @@ class StateOut(BaseModel):
             default=state.default,
             rules=[RuleOut.of(rule) for rule in state.rules],
             version=state.version,
+            overrides=state.overrides,
+            requires=requires_to_json(state.requires),
+            switches=[SwitchOut(at=_at(each.at), enabled=each.enabled) for each in state.switches],
+            epoch=state.epoch,
+            kept=len(state.kept),
         )
 
 
@@ -109,6 +177,10 @@ class FlagOut(BaseModel):
     version: int
     created_at: datetime
     archived_at: datetime | None
+    unit_type: str
+    scheme: Scheme
+    sticky: bool
+    payload_schema: dict[str, JsonValue] | None
     environments: dict[str, StateOut]
 
     @classmethod
@@ -125,6 +197,10 @@ class FlagOut(BaseModel):
             version=flag.version,
             created_at=flag.created_at,
             archived_at=flag.archived_at,
+            unit_type=flag.unit_type,
+            scheme=flag.scheme,
+            sticky=flag.sticky,
+            payload_schema=flag.schema,
             environments={state.environment: StateOut.of(state) for state in detail.states},
         )
 
@@ -281,3 +357,134 @@ class ErrorOut(BaseModel):
 def answer(model: BaseModel, status: int = 200) -> Response:
     """The model as JSON, its members in their own order (variants keep theirs)."""
     return Response(model.model_dump_json(), status=status, mimetype="application/json")
+
+
+class SegmentOut(BaseModel):
+    """A segment; its lists are kept only hashed."""
+
+    key: str
+    name: str
+    description: str
+    conditions: list[dict[str, JsonValue]]
+    included: int
+    excluded: int
+    version: int
+
+    @classmethod
+    def of(cls, view: SegmentView) -> "SegmentOut":
+        return cls(
+            key=view.key,
+            name=view.name,
+            description=view.description,
+            conditions=nodes_to_json(view.conditions),
+            included=view.included_count,
+            excluded=view.excluded_count,
+            version=view.version,
+        )
+
+
+class SegmentsOut(BaseModel):
+    """An environment's segments, by key."""
+
+    segments: list[SegmentOut]
+
+
+class LayerUseOut(BaseModel):
+    """A rule with room in a layer, in buckets of 100,000."""
+
+    flag: str
+    rule: str
+    share: int
+
+
+class LayerOut(BaseModel):
+    """A layer: ``free`` of its 100,000 buckets nobody has."""
+
+    key: str
+    name: str
+    free: int
+    users: list[LayerUseOut]
+
+    @classmethod
+    def of(cls, view: LayerView) -> "LayerOut":
+        users = [LayerUseOut(**asdict(each)) for each in view.users]
+        return cls(key=view.key, name=view.name, free=view.free, users=users)
+
+
+class LayersOut(BaseModel):
+    """An environment's layers, by key."""
+
+    layers: list[LayerOut]
+
+
+class AssignmentOut(BaseModel):
+    """A unit and the variant it keeps."""
+
+    id: int
+    environment: str
+    flag: str
+    unit_type: str
+    unit: str
+    variant: str
+    rule: str
+    epoch: int
+    at: datetime
+    reason: EnrolledBy
+
+    @classmethod
+    def of(cls, view: Assignment) -> "AssignmentOut":
+        return cls(**asdict(view))
+
+
+class AssignmentsOut(BaseModel):
+    """Assignments of one flag in one environment."""
+
+    assignments: list[AssignmentOut]
+
+
+class AssignmentChangeOut(BaseModel):
+    """A unit was given another variant on purpose."""
+
+    environment: str
+    flag: str
+    before: str
+    after: str
+    epoch: int
+    at: datetime
+    actor: str
+    reason: str
+
+    @classmethod
+    def of(cls, view: AssignmentChange) -> "AssignmentChangeOut":
+        facts = {name: getattr(view, name) for name in cls.model_fields if name != "actor"}
+        return cls(**facts, actor=view.actor.name)
+
+
+class UnitOut(BaseModel):
+    """What is remembered of one unit."""
+
+    unit: str
+    assignments: list[AssignmentOut]
+    changes: list[AssignmentChangeOut]
+
+    @classmethod
+    def of(cls, view: UnitView) -> "UnitOut":
+        return cls(
+            unit=view.unit,
+            assignments=[AssignmentOut.of(each) for each in view.assignments],
+            changes=[AssignmentChangeOut.of(each) for each in view.changes],
+        )
+
+
+class ForgottenOut(BaseModel):
+    """How many assignments were deleted."""
+
+    assignments: int
+
+
+def _moment(at: int | None) -> datetime | None:
+    return None if at is None else _at(at)
+
+
+def _at(at: int) -> datetime:
+    return datetime.fromtimestamp(at, UTC)

@@ -68,3 +68,28 @@ class RevisionsQuery(Address):
     flag: str | None = Field(None, description="Only changes of this flag")
     before: Annotated[int, Field(ge=1, le=MOST_ROWS)] | None = Field(None, description="Only older ones")
     limit: Annotated[int, Field(ge=1, le=MOST_AT_ONCE)] = 50
+
+
+class SegmentAt(EnvironmentAt):
+    """One segment."""
+
+    segment: str
+
+
+class LayerAt(EnvironmentAt):
+    """One layer."""
+
+    layer: str
+
+
+class UnitQuery(Address):
+    """Whom to look up."""
+
+    unit: str
+
+
+class AssignmentsQuery(Address):
+    """Which assignments to list."""
+
+    after: Annotated[int, Field(ge=0, lt=2**63)] = Field(0, description="Only those with a higher id")
+    limit: Annotated[int, Field(ge=1, le=MOST_AT_ONCE)] = MOST_AT_ONCE

@@ -8,18 +8,42 @@ from flask.typing import ResponseReturnValue
 from flags import queries, service
 from flags.model import FlagAt, FlagEdit, NewFlag
 from flags.web.pages.blueprint import blueprint
-from flags.web.pages.forms import VariantRow, rows_of_variants, variant_rows, variants_of, version_of
-from flags.web.pages.present import flag_line, rule_line
+from flags.web.pages.forms import (
+    VariantRow,
+    moves_of,
+    rows_of_variants,
+    schema_of,
+    scheme_of,
+    text_of_schema,
+    variant_rows,
+    variants_of,
+    version_of,
+)
+from flags.web.pages.present import Enrolled, around_words, flag_line, rule_line
 from flags.web.place import page, place
 from flags.web.state import by
-from pointsman.core.model import Kind
+from pointsman.core.model import Kind, Scheme
 from runtime import audit
 from runtime.errors import Conflict, Invalid
 from runtime.web.state import state
 
 KINDS: Final = tuple((kind.value, kind.value) for kind in (Kind.MODEL, *(k for k in Kind if k != Kind.MODEL)))
 PER_PAGE: Final = 50
+SCHEMES: Final = tuple(
+    (scheme.value, scheme.value) for scheme in (Scheme.POINTSMAN, Scheme.GROWTHBOOK_V2, Scheme.GROWTHBOOK_V1)
+)
+STICKY: Final = (("no", "no: buckets alone decide"), ("yes", "yes: enrolled units stay"))
 _FIRST_ROWS: Final = 3
+_NEW_FIELDS: Final = (
+    "key",
+    "name",
+    "description",
+    "kind",
+    "unit_type",
+    "scheme",
+    "sticky",
+    "schema",
+)
 
 
 @blueprint.get("/")
@@ -99,6 +123,10 @@ def new_flag(project: str, environment: str) -> ResponseReturnValue:
                 description=form.get("description", ""),
                 kind=kind,
                 variants=variants_of(rows, kind),
+                unit_type=form.get("unit_type", "user").strip(),
+                scheme=scheme_of(form.get("scheme", "")),
+                sticky=form.get("sticky") == "yes",
+                schema=schema_of(form.get("schema", "")) or None,
             )
             with state().database.session() as session:
                 service.create_flag(session, by(), project, new)
@@ -110,9 +138,17 @@ def new_flag(project: str, environment: str) -> ResponseReturnValue:
     with state().database.reading() as session:
         here = place(session, project, environment)
     shown = _with_empty(rows, _FIRST_ROWS if not rows else len(rows) + 2)
-    shell = {name: form.get(name, "") for name in ("key", "name", "description", "kind")}
+    shell = {name: form.get(name, "") for name in _NEW_FIELDS}
     body = page(
-        "flags/new.html", section="flags", place=here, form=shell, rows=shown, kinds=KINDS, error=error
+        "flags/new.html",
+        section="flags",
+        place=here,
+        form=shell,
+        rows=shown,
+        kinds=KINDS,
+        schemes=SCHEMES,
+        sticky_options=STICKY,
+        error=error,
     )
     return body, 422 if error else 200
 
@@ -124,6 +160,9 @@ def show_flag(project: str, environment: str, flag: str) -> ResponseReturnValue:
         here = place(session, project, environment)
         detail = queries.get_flag(session, project, flag)
         revisions = queries.list_revisions(session, project, environment, flag=flag, limit=20)
+        at = FlagAt(project, environment, flag)
+        counts = queries.count_assignments(session, at) if detail.flag.sticky else {}
+    enrolled = [Enrolled(variant=name, units=units) for name, units in sorted(counts.items())]
     found = detail.state(environment)
     variants = tuple(detail.flag.variants)
     return page(
@@ -133,6 +172,8 @@ def show_flag(project: str, environment: str, flag: str) -> ResponseReturnValue:
         flag=detail.flag,
         state=found,
         rules=[rule_line(rule, variants) for rule in found.rules],
+        around=around_words(found),
+        enrolled=enrolled,
         revisions=revisions,
         base_url=state().settings.base_url,
         sample_default=_sample_default(detail.flag.kind, found.off, detail.flag.variants[found.off]),
@@ -170,6 +211,10 @@ def edit_flag(project: str, environment: str, flag: str) -> ResponseReturnValue:
                 name=form.get("name", "").strip(),
                 description=form.get("description", ""),
                 variants=variants_of(rows, stored.kind),
+                unit_type=form.get("unit_type", stored.unit_type).strip(),
+                sticky=form.get("sticky", "yes" if stored.sticky else "no") == "yes",
+                schema=schema_of(form.get("schema", "")),
+                moves=moves_of(form.get("moves", "")),
             )
             with state().database.session() as session:
                 service.edit_flag(
@@ -191,6 +236,10 @@ def edit_flag(project: str, environment: str, flag: str) -> ResponseReturnValue:
         "name": form.get("name", stored.name),
         "description": form.get("description", stored.description),
         "reason": form.get("reason", ""),
+        "unit_type": form.get("unit_type", stored.unit_type),
+        "sticky": form.get("sticky", "yes" if stored.sticky else "no"),
+        "schema": form.get("schema", text_of_schema(stored.schema)),
+        "moves": form.get("moves", ""),
     }
     body = page(
         "flags/edit.html",
@@ -199,6 +248,7 @@ def edit_flag(project: str, environment: str, flag: str) -> ResponseReturnValue:
         flag=stored,
         form=shell,
         rows=_with_empty(rows, len(rows) + 2),
+        sticky_options=STICKY,
         error=error,
         conflict=conflict,
     )

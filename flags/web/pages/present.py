@@ -2,8 +2,13 @@
 
 from dataclasses import dataclass
 
+from flags.gates import shown_parts
 from flags.model import FlagDetail, FlagState, FlagView
-from pointsman.core.model import Condition, Operator, Rule, Split
+from flags.web.pages.around_form import text_of_second
+from flags.web.pages.condition_form import IN_SEGMENT, NOT_IN_SEGMENT, SERVES
+from flags.weights import percent_of_buckets
+from pointsman.core.bucketing import BUCKETS
+from pointsman.core.model import AllOf, AnyOf, Condition, InSegment, Node, Not, Operator, Rule, Serves, Split
 from pointsman.core.splits import weights_of
 
 _WORDS = {
@@ -20,8 +25,28 @@ _WORDS = {
     Operator.TEXT_CONTAINS: "contains",
     Operator.TEXT_LT: "comes before",
     Operator.TEXT_GT: "comes after",
+    Operator.TEXT_MATCHES: "matches",
+    Operator.EXISTS: "is there:",
+    Operator.DATE_LT: "is before",
+    Operator.DATE_LE: "is at or before",
+    Operator.DATE_GT: "is after",
+    Operator.DATE_GE: "is at or after",
+    Operator.SEMVER_EQ: "is version",
+    Operator.SEMVER_LT: "is a version before",
+    Operator.SEMVER_LE: "is at most version",
+    Operator.SEMVER_GT: "is a version after",
+    Operator.SEMVER_GE: "is at least version",
+    Operator.IP_IN: "is in network",
+    Operator.IP_NOT_IN: "is outside network",
+    Operator.LIST_ANY: "holds any of",
+    Operator.LIST_ALL: "holds all of",
 }
-OPERATORS = tuple((operator.value, words) for operator, words in _WORDS.items())
+OPERATORS = (
+    *((operator.value, words) for operator, words in _WORDS.items()),
+    (IN_SEGMENT, "unit is in segment"),
+    (NOT_IN_SEGMENT, "unit is not in segment"),
+    (SERVES, "(a flag) serves"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +74,7 @@ class RuleLine:
 
     id: str
     conditions: tuple[str, ...]
+    entry: tuple[str, ...]
     shares: tuple[ShareOf, ...]
     bar: tuple[BarPart, ...]
 
@@ -63,12 +89,33 @@ class FlagLine:
     summary: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrolled:
+    """How many units of a sticky flag keep a variant."""
+
+    variant: str
+    units: int
+
+
+def around_words(state: FlagState) -> tuple[str, ...]:
+    """What stands around the rules, in words."""
+    words = [f"Needs {node_words(each)}; otherwise everyone gets {state.off}" for each in state.requires]
+    words += [
+        f"Switches {'on' if each.enabled else 'off'} by itself at {text_of_second(each.at)} (UTC)"
+        for each in state.switches
+    ]
+    if state.overrides:
+        words.append(f"{len(state.overrides)} single units have a variant of their own")
+    return tuple(words)
+
+
 def rule_line(rule: Rule, variants: tuple[str, ...]) -> RuleLine:
     """The rule as the page shows it; colours follow the variants' order."""
     held = weights_of(rule.split)
     return RuleLine(
         id=rule.id,
-        conditions=tuple(condition_words(condition) for condition in rule.conditions),
+        conditions=tuple(node_words(node) for node in rule.conditions),
+        entry=_entry_words(rule),
         shares=tuple(
             ShareOf(variant=name, buckets=held[name], colour=number)
             for number, name in enumerate(variants)
@@ -101,10 +148,44 @@ def bar(split: Split, variants: tuple[str, ...]) -> tuple[BarPart, ...]:
     )
 
 
-def condition_words(condition: Condition) -> str:
-    """A condition as people say it: ``country is one of DE, FR``."""
-    values = ", ".join(_value(value) for value in condition.values)
-    return f"{condition.attribute} {_WORDS[condition.operator]} {values}"
+def node_words(node: Node) -> str:
+    """A node as people say it: ``country is one of DE, FR``."""
+    match node:
+        case Condition():
+            values = ", ".join(_value(value) for value in node.values)
+            return f"{node.attribute} {_WORDS[node.operator]} {values}"
+        case AllOf():
+            return f"({' and '.join(node_words(each) for each in node.nodes)})"
+        case AnyOf():
+            return f"({' or '.join(node_words(each) for each in node.nodes)})"
+        case Not(InSegment(segment=segment)):
+            return f"not in segment {segment}"
+        case Not():
+            return f"not {node_words(node.node)}"
+        case InSegment():
+            return f"in segment {node.segment}"
+        case Serves():
+            return f"{node.flag} serves {' or '.join(node.variants)}"
+
+
+def _entry_words(rule: Rule) -> tuple[str, ...]:
+    """Who of the eligible gets in, in words."""
+    parts = shown_parts(rule)
+    words = [*(f"{_percent(parts.coverage)} enter",) * (parts.coverage < BUCKETS)]
+    if parts.layer is not None:
+        words.append(f"{_percent(parts.layer.share)} of layer {parts.layer.layer}")
+    words += [f"a {gate.kind.value} gate of {gate.hashing.scheme.value}" for gate in parts.foreign]
+    if rule.hashing is not None:
+        by = f" by {rule.hashing.attribute}" if rule.hashing.attribute else ""
+        words.append(f"bucketed{by} as {rule.hashing.scheme.value}")
+    if rule.window is not None:
+        start, end = text_of_second(rule.window.start), text_of_second(rule.window.end)
+        words.append(f"from {start or 'ever'} until {end or 'ever'} (UTC)")
+    return tuple(words)
+
+
+def _percent(buckets: int) -> str:
+    return f"{percent_of_buckets(buckets):f} %"
 
 
 def _value(value: bool | float | str) -> str:

@@ -1,5 +1,7 @@
 """Rules and splits, with the units that would move shown before anything is saved (law 1)."""
 
+from dataclasses import replace
+
 from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -7,20 +9,16 @@ from flags import queries, service
 from flags.model import FlagAt, FlagView
 from flags.targeting import TargetingPreview
 from flags.web.pages.blueprint import blueprint
-from flags.web.pages.forms import (
-    VALUE_TYPES,
-    TargetingForm,
-    form_of,
-    read_targeting,
-    targeting_of,
-    version_of,
-)
+from flags.web.pages.condition_form import VALUE_TYPES
+from flags.web.pages.forms import version_of
 from flags.web.pages.present import OPERATORS
+from flags.web.pages.targeting_form import TargetingForm, form_of, read_targeting, targeting_of
 from flags.web.place import page, place
 from flags.web.state import by
 from runtime.errors import Conflict, Invalid, Locked
 from runtime.web.state import state
 
+_FIELDS = {"coverage": "coverage", "layer": "layer", "layer_share": "layer-share", "window": "start"}
 _TYPE_WORDS = {"text": "text", "number": "number", "boolean": "true/false", "json": "JSON list"}
 
 
@@ -46,13 +44,7 @@ def edit_targeting(project: str, environment: str, flag: str) -> ResponseReturnV
     except Locked as error:
         return _form(at, stored, form, error=error), 423
     except Conflict as conflict:
-        fresh = TargetingForm(
-            version=str(conflict.actual),
-            rules=form.rules,
-            default=form.default,
-            off=form.off,
-            reason=form.reason,
-        )
+        fresh = replace(form, version=str(conflict.actual))
         return _form(at, stored, fresh, conflict=conflict), 409
     return _form(at, stored, form), 200
 
@@ -83,6 +75,7 @@ def _form(
 ) -> str:
     with state().database.reading() as session:
         here = place(session, at.project, at.environment)
+        layers = queries.list_layers(session, at.project, at.environment)
     return page(
         "flags/targeting.html",
         section="flags",
@@ -91,6 +84,8 @@ def _form(
         form=form,
         operators=OPERATORS,
         value_types=[(value, _TYPE_WORDS[value]) for value in VALUE_TYPES],
+        layer_options=[("", "none"), *((each.key, each.key) for each in layers)],
+        match_options=[("all", "all of these"), ("any", "any of these")],
         variant_options=[(name, name) for name in flag.variants],
         preview=preview,
         error=error,
@@ -102,7 +97,15 @@ def _on_form(error: Invalid) -> Invalid:
     """The same problem, on the form's field: ``rules.0.conditions.1.values.2`` is that condition's values."""
     steps = error.field.split(".")
     if steps[0] != "rules" or len(steps) < 3:
-        return error
-    if steps[2] == "conditions" and len(steps) >= 5:
-        return Invalid(f"rule-{steps[1]}-condition-{steps[3]}-{steps[4]}", error.problem)
-    return Invalid(f"rule-{steps[1]}-weight", error.problem)
+        return Invalid(steps[0], error.problem) if steps[0] == "requires" else error
+    rule = f"rule-{steps[1]}"
+    if steps[2] == "conditions":
+        return Invalid(_condition_field(rule, steps[3:]), error.problem)
+    return Invalid(f"{rule}-{_FIELDS.get(steps[2], 'weight')}", error.problem)
+
+
+def _condition_field(rule: str, steps: list[str]) -> str:
+    if len(steps) < 2:
+        return f"{rule}-tree"
+    name = {"segment": "values", "serves": "values", "flag": "attribute"}.get(steps[1], steps[1])
+    return f"{rule}-condition-{steps[0]}-{name}"

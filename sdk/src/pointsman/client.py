@@ -73,6 +73,9 @@ class Client:
             elif self._is_open():
                 _, unit, variant, _, _, rule, revision, _ = choice
                 known = None if context is None else _plain_context(context)
+                recent = self._engine.recent.get(choice.flag)
+                if recent is not None and rule is not None:
+                    recent.note(unit, variant)
                 outbox.submit(Exposure(time_ns() // 1000, unit, choice.flag, variant, rule, revision, known))
         except Exception as error:
             outbox.lose(Loss.INVALID, f"expose(): {type(error).__name__}")

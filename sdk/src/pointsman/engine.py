@@ -3,19 +3,21 @@
 import logging
 import os
 import threading
+from pathlib import Path
 from queue import Empty, SimpleQueue
-from time import monotonic
+from time import monotonic, time
 from typing import TYPE_CHECKING, Final
 
 from pointsman import processes
 from pointsman.address import Address
 from pointsman.core.evaluation import Evaluation
-from pointsman.core.model import Ruleset
 from pointsman.options import Options
 from pointsman.outbox import Bell, Loss, Outbox
 from pointsman.poller import Poller
-from pointsman.ruleset_file import Held, RulesetFile
+from pointsman.recent import RecentUnits
+from pointsman.ruleset_file import Held, RulesetFile, cache_name
 from pointsman.sender import Sender
+from pointsman.shelf import Shelf
 from pointsman.stats import Stats
 
 if TYPE_CHECKING:
@@ -36,10 +38,11 @@ class Engine:
         self._address: Final = address
         self._key: Final = key
         self._options: Final = options
+        self._shelf: Final = Shelf(_units_dir(address, key, options), limit=options.max_unit_set_bytes)
         self._file: Final = (
             None
             if options.cache_dir is None
-            else RulesetFile(options.cache_dir, address, key, options.max_ruleset_bytes)
+            else RulesetFile(options.cache_dir, address, key, options.max_ruleset_bytes, self._shelf)
         )
         self.exit_timeout_s = options.exit_timeout_s
         self._transport: Transport | None = None
@@ -60,9 +63,11 @@ class Engine:
         """Taken, for good, by the one that says what was not sent."""
         self._faults = 0
         self._ready = threading.Event()
-        self.evaluation = Evaluation(None)
+        self.recent: dict[str, RecentUnits] = {}
+        """By sticky flag, the units this process exposed lately."""
+        self.evaluation = self._evaluation(None)
         if held:
-            self._publish(held.ruleset)
+            self._publish(held)
         self.outbox = Outbox(size=options.queue_size, full=options.batch_size, bell=self._bell)
         self._sender = Sender(
             self.outbox,
@@ -77,6 +82,7 @@ class Engine:
             limit=options.max_ruleset_bytes,
             held=held,
             file=self._file,
+            shelf=self._shelf,
             publish=self._publish,
         )
 
@@ -177,9 +183,12 @@ class Engine:
             polls=poller.polls,
             poll_errors=poller.errors,
             rulesets_refused=poller.refused,
-            cache_errors=self._file.errors if self._file else 0,
+            cache_errors=(self._file.errors if self._file else 0) + self._shelf.errors,
             internal_errors=self._faults,
-            problem=sender.problem or poller.problem or (self._file.problem if self._file else None),
+            problem=sender.problem
+            or poller.problem
+            or (self._file.problem if self._file else None)
+            or self._shelf.problem,
         )
 
     @property
@@ -200,9 +209,25 @@ class Engine:
         except Exception as error:  # A handler of the host's.
             self._note_fault(error)
 
-    def _publish(self, ruleset: Ruleset) -> None:
-        self.evaluation = self.evaluation.followed_by(ruleset)
+    def _publish(self, held: Held) -> None:
+        former = self.evaluation.ruleset
+        for key, flag in held.ruleset.flags.items():
+            if flag.sticky:
+                recent = self.recent.setdefault(key, RecentUnits())
+                before = None if former is None else former.flags.get(key)
+                if before is not None and before.salt != flag.salt:  # It draws everybody anew, on purpose.
+                    recent.forget()
+        self.evaluation = self.evaluation.followed_by(held.ruleset, held.units)
         self._ready.set()
+
+    def _evaluation(self, held: Held | None) -> Evaluation:
+        return Evaluation(
+            None if held is None else held.ruleset,
+            {} if held is None else held.units,
+            now=time,
+            attributes=self._options.attributes,
+            recent=self.recent,
+        )
 
     def _run(self) -> None:
         try:
@@ -285,3 +310,9 @@ class Engine:
         self._faults += 1
         if self._faults == 1:
             self.outbox.notices.append(f"a fault in the client, survived: {type(error).__name__}: {error}")
+
+
+def _units_dir(address: Address, key: str, options: Options) -> Path | None:
+    if options.cache_dir is None:
+        return None
+    return Path(options.cache_dir).absolute() / f"{cache_name(address, key)}.units"

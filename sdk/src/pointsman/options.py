@@ -2,10 +2,12 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from pointsman.core.model import Scalar
 from pointsman.errors import ConfigurationError
 
 # The server takes 1,000 events a batch.
@@ -40,16 +42,21 @@ class Options:
     """The longest the interpreter's exit waits for events to be sent, and close() by default."""
     max_ruleset_bytes: int = 16_000_000
     """A larger ruleset is refused and the last good one kept."""
+    max_unit_set_bytes: int = 64_000_000
+    """A larger unit set (two bytes a unit) is refused, its ruleset too, and the last good one kept."""
+    attributes: Mapping[str, Scalar] = field(default_factory=dict)
+    """Stand in for attributes a context does not have: ``{"placement": "edge", "app_version": "2.1.0"}``."""
     cache_dir: str | os.PathLike[str] | None = field(default_factory=default_cache_dir)
     """Where the last good ruleset is kept for a start without the server; None keeps it nowhere."""
 
     def __post_init__(self) -> None:
         for name in ("poll_interval_s", "timeout_s", "flush_interval_s", "backoff_s", "exit_timeout_s"):
             _check_seconds(name, getattr(self, name))
-        for name in ("batch_size", "queue_size", "max_ruleset_bytes"):
+        for name in ("batch_size", "queue_size", "max_ruleset_bytes", "max_unit_set_bytes"):
             _check_count(name, getattr(self, name))
         if self.batch_size > _LARGEST_BATCH:
             raise ConfigurationError("batch_size", f"must be at most {_LARGEST_BATCH}")
+        _check_attributes(self.attributes)
         if self.cache_dir is not None and not isinstance(self.cache_dir, str | os.PathLike):
             raise ConfigurationError("cache_dir", "must be a path, or None for no cache")
         if self.cache_dir == "":
@@ -59,6 +66,14 @@ class Options:
 def _check_seconds(name: str, value: object) -> None:
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= 86_400:
         raise ConfigurationError(name, "must be a number of seconds above 0, at most a day")
+
+
+def _check_attributes(attributes: object) -> None:
+    if not isinstance(attributes, Mapping) or not all(
+        isinstance(name, str) and isinstance(value, bool | int | float | str)
+        for name, value in attributes.items()
+    ):
+        raise ConfigurationError("attributes", "must map names to texts, numbers or truth values")
 
 
 def _check_count(name: str, value: object) -> None:

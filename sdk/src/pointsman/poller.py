@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Final
 from pointsman.backoff import Clock, full_jitter, retry_after_s
 from pointsman.core.codec import decode
 from pointsman.core.model import Ruleset
+from pointsman.core.references import unit_sets_of
 from pointsman.errors import CodecError, Unreachable
 from pointsman.messages import Answer, Request
 from pointsman.ruleset_file import Held, RulesetFile
+from pointsman.shelf import Shelf
 from pointsman.succession import Succession
 
 if TYPE_CHECKING:
     from pointsman.transport import Transport
 
-Publish = Callable[[Ruleset], None]
+Publish = Callable[[Held], None]
 
 
 class Poller:
@@ -30,6 +32,7 @@ class Poller:
         limit: int,
         held: Held | None,
         file: RulesetFile | None,
+        shelf: Shelf,
         publish: Publish,
         clock: Clock = monotonic,
     ) -> None:
@@ -37,6 +40,7 @@ class Poller:
         self._backoff_s: Final = backoff_s
         self._limit: Final = limit
         self._file: Final = file
+        self._shelf: Final = shelf
         self._publish: Final = publish
         self._clock: Final = clock
         self._random: Final = SystemRandom()  # The host's seeded sequence is the host's.
@@ -59,7 +63,7 @@ class Poller:
         try:
             answer = transport.ask(self._request())
             pause_s = retry_after_s(answer.headers.get("retry-after"))
-            self._take(answer)
+            self._take(answer, transport)
         except (Unreachable, CodecError) as error:
             self.errors += 1
             self.failures += 1
@@ -76,21 +80,25 @@ class Poller:
         tag = {"If-None-Match": self.held.etag} if self.held and self.held.etag else {}
         return Request(method="GET", path="/v1/ruleset", headers=tag, limit=self._limit)
 
-    def _take(self, answer: Answer) -> None:
+    def _take(self, answer: Answer, transport: "Transport") -> None:
         if answer.status == 304 and self.held:
             self._succession.confirm()
             return
         if answer.status != 200:
             raise Unreachable(f"the server answered {answer.status} to the ruleset request")
-        held = Held(ruleset=self._read(answer.body), etag=answer.headers.get("etag", ""))
+        ruleset = self._read(answer.body)
+        # Before anything is swapped: a ruleset is used with all of its unit sets or not at all.
+        units = self._shelf.gather(unit_sets_of(ruleset), transport)
+        held = Held(ruleset=ruleset, etag=answer.headers.get("etag", ""), units=units)
         before = self.held.ruleset if self.held else None
         if not self._succession.admits(before, held.ruleset, self._clock()):
             self.refused += 1
             raise CodecError("revision", f"{held.ruleset.revision} is older than the one held")
         self.held = held
-        self._publish(held.ruleset)
+        self._publish(held)
         if self._file:
             self._file.save(answer.body, held.etag)
+            self._shelf.tidy(units)
 
     def _read(self, body: bytes) -> Ruleset:
         try:

@@ -1,0 +1,188 @@
+"""Commands on segments: reusable sets of units, by condition or listed by hand."""
+
+import secrets
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from pointsman.core.unit_sets import digest_of, hash_of_unit, write_hashes
+from sqlalchemy.orm import Session
+
+from flags import limits
+from flags.encoding import segment_json
+from flags.entry import unit_problem
+from flags.guards import Action, By
+from flags.model import EnvironmentView, SegmentDraft, SegmentView
+from flags.payloads import Problem
+from flags.references import every_node, flags_in
+from flags.service.opening import open_environment
+from flags.service.publishing import publish_other, trace
+from flags.service.surroundings import world_of
+from flags.storage import segments, states, unit_sets
+from flags.trees import check_nodes
+from flags.validation import check_named, refuse
+from flags.world import check_nesting, check_references
+from runtime.errors import Conflict, Invalid, Locked, NotFound
+
+
+def create_segment(
+    session: Session, by: By, project: str, environment: str, draft: SegmentDraft
+) -> SegmentView:
+    """A new segment. Invalid: names the field; key taken. NotFound."""
+    at = open_environment(session, project, environment)
+    if segments.segment(session, at, draft.key) is not None:
+        raise Invalid("key", f"a segment {draft.key!r} exists in {project}/{environment}; choose another key")
+    if segments.count(session, at) >= limits.SEGMENTS_PER_ENVIRONMENT:
+        raise Invalid("key", f"an environment has at most {limits.SEGMENTS_PER_ENVIRONMENT} segments")
+    _check(session, at, draft)
+    salt = secrets.token_hex(16)
+    made = segments.add(session, at, _drafted(session, at, _blank(at, draft.key), draft, salt), salt=salt)
+    return _published(session, by, Action.CREATE_SEGMENT, at, None, made)
+
+
+def edit_segment(
+    session: Session, by: By, project: str, environment: str, draft: SegmentDraft, *, expected_version: int
+) -> SegmentView:
+    """The segment as the draft has it. Invalid, NotFound, Conflict."""
+    at = open_environment(session, project, environment)
+    before = _known(session, at, draft.key, expected_version)
+    _check(session, at, draft)
+    after = _drafted(session, at, before, draft, segments.salt_of(session, before.id))
+    if after == before:
+        return before
+    if not segments.change(session, before, after):
+        raise _conflict(_known(session, at, draft.key), expected_version)
+    return _published(
+        session, by, Action.EDIT_SEGMENT, at, before, replace(after, version=before.version + 1)
+    )
+
+
+def delete_segment(
+    session: Session, by: By, project: str, environment: str, key: str, *, expected_version: int
+) -> None:
+    """The segment is gone. Locked: something refers to it. NotFound, Conflict."""
+    at = open_environment(session, project, environment)
+    before = _known(session, at, key, expected_version)
+    token = f"segment:{key}"
+    users = [*states.referring(session, at.id, token), *segments.referring(session, at, token)]
+    if users:
+        raise Locked(_subject(at, key), f"{', '.join(users[:5])} refer to it; change these first")
+    segments.remove(session, before.id)
+    _published(session, by, Action.DELETE_SEGMENT, at, before, None)
+
+
+def _check(session: Session, at: EnvironmentView, draft: SegmentDraft) -> None:
+    refuse(check_named(key=draft.key, name=draft.name, description=draft.description))
+    refuse(check_nodes(draft.conditions, "conditions"))
+    world = world_of(session, at, draft.conditions)
+    if flags_in(every_node(draft.conditions)):
+        raise Invalid("conditions", "a segment cannot depend on a flag; put that into the flag's rule")
+    refuse(check_references(draft.conditions, world, "conditions"))
+    refuse(check_nesting(draft.key, draft.conditions, world))
+    for name, units in (("included", draft.included), ("excluded", draft.excluded)):
+        refuse(_unit_problems(name, units or ()))
+
+
+def _unit_problems(name: str, units: tuple[str, ...]) -> list[Problem]:
+    if len(units) > limits.UNITS_PER_SEGMENT:
+        return [Problem(name, f"{len(units)} units; at most {limits.UNITS_PER_SEGMENT} are allowed")]
+    problems = ((index, unit_problem(unit)) for index, unit in enumerate(units))
+    return [Problem(f"{name}.{index}", problem) for index, problem in problems if problem][:10]
+
+
+def _drafted(
+    session: Session, at: EnvironmentView, before: SegmentView, draft: SegmentDraft, salt: str
+) -> SegmentView:
+    included, included_count = _listed(session, at, draft.included, salt) or (
+        before.included,
+        before.included_count,
+    )
+    excluded, excluded_count = _listed(session, at, draft.excluded, salt) or (
+        before.excluded,
+        before.excluded_count,
+    )
+    return replace(
+        before,
+        name=draft.name or draft.key,
+        description=draft.description,
+        conditions=draft.conditions,
+        included=included,
+        included_count=included_count,
+        excluded=excluded,
+        excluded_count=excluded_count,
+    )
+
+
+def _listed(
+    session: Session, at: EnvironmentView, units: tuple[str, ...] | None, salt: str
+) -> tuple[tuple[str, ...], int] | None:
+    """The digests and size of a list; None: it was not given and stays."""
+    if units is None:
+        return None
+    hashes = {hash_of_unit(salt, unit) for unit in units}
+    if not hashes:
+        return (), 0
+    body = write_hashes(salt, hashes)
+    digest = digest_of(body)
+    unit_sets.add(session, at.id, digest, body, units=len(hashes), now=datetime.now(UTC))
+    return (digest,), len(hashes)
+
+
+def _blank(at: EnvironmentView, key: str) -> SegmentView:
+    return SegmentView(
+        id=0,
+        project=at.project,
+        environment=at.key,
+        key=key,
+        name="",
+        description="",
+        conditions=(),
+        included=(),
+        excluded=(),
+        included_count=0,
+        excluded_count=0,
+        version=0,
+    )
+
+
+def _known(
+    session: Session, at: EnvironmentView, key: str, expected_version: int | None = None
+) -> SegmentView:
+    found = segments.segment(session, at, key)
+    if found is None:
+        raise NotFound("segment", f"{at.project}/{at.key}/{key}")
+    if expected_version is not None and found.version != expected_version:
+        raise _conflict(found, expected_version)
+    return found
+
+
+def _conflict(found: SegmentView, expected_version: int) -> Conflict:
+    return Conflict(f"segment {found.key!r}", expected_version, found.version, segment_json(found))
+
+
+def _published(
+    session: Session,
+    by: By,
+    action: Action,
+    at: EnvironmentView,
+    before: SegmentView | None,
+    after: SegmentView | None,
+) -> SegmentView:
+    either = after or before
+    assert either is not None  # noqa: S101  (one of them was just read or written)
+    revision = publish_other(
+        session,
+        by,
+        action,
+        at,
+        subject=f"segment:{either.key}",
+        before=None if before is None else segment_json(before),
+        after=None if after is None else segment_json(after),
+    )
+    trace(
+        session, by, action, _subject(at, either.key), {"revision": revision, "units": either.included_count}
+    )
+    return either
+
+
+def _subject(at: EnvironmentView, key: str) -> str:
+    return f"{at.project}/{at.key}/segment:{key}"
