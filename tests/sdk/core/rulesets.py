@@ -41,3 +41,16 @@ def ruleset(*flags: Flag, revision: int = 7, environment: str = "prod") -> Rules
         revision=revision,
         flags={one.key: one for one in flags},
     )
+
+
+def wanted_by(operator: Operator) -> Scalar:
+    """A value that this operator takes."""
+    if operator is Operator.EXISTS:
+        return True
+    for begin, value in _SAMPLES.items():
+        if operator.startswith(begin):
+            return value
+    return "DE"
+
+
+_SAMPLES: dict[str, Scalar] = {"number": 1, "date": "2026-11-21", "semver": "1.0.0", "ip": "10.0.0.0/8"}

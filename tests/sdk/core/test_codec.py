@@ -22,7 +22,7 @@ WIRE = (
     b'"rules":[{"conditions":[{"attribute":"country","operator":"in","values":["DE"]}],"id":"r1",'
     b'"split":[[0,50000,"v1"],[50000,100000,"v2"]]}],"salt":"demo/digit-reader",'
     b'"variants":{"v1":{"name":"weak"},"v2":{"name":"strong"}},"version":1}},'
-    b'"format":1,"project":"demo","revision":7}'
+    b'"format":2,"project":"demo","revision":7}'
 )
 RULESET = ruleset(flag(rule("r1", where("country", Operator.IN, "DE"))))
 
@@ -86,7 +86,7 @@ def test_a_body_that_is_no_ruleset_at_all_is_refused(body: bytes) -> None:
 
 FLAG = "flags.digit-reader"
 _WRONG: list[tuple[str, Edit]] = [
-    ("format", lambda wire: wire.update(format=2)),
+    ("format", lambda wire: wire.update(format=3)),
     ("format", lambda wire: wire.update(format="1")),
     ("format", lambda wire: wire.update(format=True)),
     ("format", lambda wire: wire.update(format=1.0)),

@@ -7,7 +7,7 @@ import pytest
 
 from pointsman.core.evaluation import Evaluation
 from pointsman.core.model import Operator, Scalar
-from tests.sdk.core.rulesets import flag, rule, ruleset, where
+from tests.sdk.core.rulesets import flag, rule, ruleset, wanted_by, where
 
 NAN, INF = float("nan"), float("inf")
 O = Operator  # noqa: E741  (a table is read by its columns)
@@ -80,7 +80,7 @@ def test_an_operator_matches_these_and_not_the_others(
 
 @pytest.mark.parametrize("operator", Operator)
 def test_a_missing_attribute_never_matches(operator: Operator) -> None:
-    wanted: Scalar = 1 if operator.startswith("number") else "DE"
+    wanted = wanted_by(operator)
     evaluation = Evaluation(ruleset(flag(rule("r1", where("it", operator, wanted)))))
 
     for context in ({}, None, {"other": wanted}):

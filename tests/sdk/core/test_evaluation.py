@@ -17,7 +17,7 @@ from pointsman.core.model import Flag, Operator, Range, Rule
 from pointsman.core.source import threshold
 from pointsman.core.splits import reweight, split_of
 from tests.sdk.core import hostile, oracle
-from tests.sdk.core.rulesets import flag, rule, ruleset, where
+from tests.sdk.core.rulesets import flag, rule, ruleset, wanted_by, where
 from tests.sdk.core.strategies import ATTRIBUTES, rulesets, splits
 
 UNITS = [f"user-{number}" for number in range(2_000)]
@@ -217,7 +217,7 @@ def test_any_mapping_is_a_context(context: Mapping[str, object]) -> None:
 @pytest.mark.parametrize("value", [None, [], {}, b"DE", object(), float("nan"), float("inf"), 10**400, 1j])
 @pytest.mark.parametrize("operator", Operator)
 def test_no_value_of_an_attribute_is_an_error(value: object, operator: Operator) -> None:
-    wanted = 1 if operator.startswith("number") else "DE"
+    wanted = wanted_by(operator)
 
     choice = choose(flag(rule("r1", where("country", operator, wanted))), context={"country": value})
 

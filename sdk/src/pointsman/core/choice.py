@@ -15,6 +15,12 @@ class Reason(StrEnum):
     """A rule matched that gives everyone one variant."""
     SPLIT = "SPLIT"
     """A rule matched and the unit's bucket chose."""
+    PREREQUISITE = "PREREQUISITE"
+    """Another flag does not serve what this one requires: the off variant."""
+    OVERRIDE = "OVERRIDE"
+    """The flag names this very unit."""
+    STICKY = "STICKY"
+    """The unit keeps what it had before the rules changed."""
     ERROR = "ERROR"
     """Something was wrong, see the error: the caller's default."""
 
@@ -45,7 +51,7 @@ class Choice(NamedTuple):
     """The variant's payload; the caller's default on an error."""
     reason: Reason
     rule: str | None
-    """The id of the rule that matched."""
+    """The id of the rule that matched, or of the former rule whose variant the unit keeps."""
     revision: int | None
     """The revision of the ruleset that answered; None when there was none."""
     error: ErrorCode | None

@@ -1,21 +1,26 @@
 """Conditions as Python source: what each operator means, spelled once, for the evaluator to compile.
 
 Only names this module makes up enter the source; every value of the ruleset goes into a constant, so no
-text of a ruleset is ever executed. In the source a condition reads two locals: the attribute ``aN``, reduced
-by ``plain`` to an exact str, int, float, bool or None, and its type ``tN``.
+text of a ruleset is ever executed. A condition of scalars reads two locals: the attribute ``aN``,
+reduced by ``plain`` to an exact str, int, float, bool or None, and its type ``tN``. Any other operator is a
+predicate (predicates.py) of the attribute as it came, ``vN``.
 """
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from pointsman.core.model import Condition, Operator, Scalar
+from pointsman.core.plain import PLAIN, plain
+from pointsman.core.predicates import LISTS, NETWORKS, predicate_of
+
+__all__ = ["MANY", "PLAIN", "Constants", "check_condition", "plain", "source_of"]
 
 Constants = Callable[[object], str]
 """Keeps a constant and gives the name it has in the source."""
 
-PLAIN: Final = frozenset((str, int, float, bool, type(None)))
+MANY: Final = frozenset({Operator.IN, Operator.NOT_IN}) | NETWORKS | LISTS
+"""Operators that take any number of values but none."""
 
-_LISTS: Final = (Operator.IN, Operator.NOT_IN)
 _NEGATED: Final = (Operator.NOT_EQUALS, Operator.NOT_IN)
 _NUMBER: Final = {
     Operator.NUMBER_LT: "{a} < {c}",
@@ -30,39 +35,50 @@ _TEXT: Final = {
     Operator.TEXT_LT: "{a} < {c}",
     Operator.TEXT_GT: "{a} > {c}",
 }
+_SCALARS: Final = frozenset(
+    {Operator.EQUALS, Operator.NOT_EQUALS, Operator.IN, Operator.NOT_IN, *_NUMBER, *_TEXT}
+)
+_OF_TEXT: Final = NETWORKS | {
+    *_TEXT,
+    *(each for each in Operator if each.startswith(("text_", "date_", "semver_"))),
+}
+
+
+def is_scalar(operator: Operator) -> bool:
+    """Whether the operator compares scalars, so that its source reads ``aN`` and ``tN``."""
+    return operator in _SCALARS
 
 
 def check_condition(condition: Condition) -> str | None:
     """What is wrong with the condition's values and how to mend it, or None."""
-    if condition.operator in _LISTS:
-        return None if condition.values else f"{condition.operator} needs at least one value"
-    if len(condition.values) != 1:
-        return f"{condition.operator} needs exactly one value"
-    kind = _kind(condition.values[0])
-    if condition.operator in _NUMBER and kind is not float:
-        return f"{condition.operator} needs a number"
-    if condition.operator in _TEXT and kind is not str:
-        return f"{condition.operator} needs text"
+    operator, values = condition.operator, condition.values
+    if not values and operator in MANY:
+        return f"{operator} needs at least one value"
+    if len(values) != 1 and operator not in MANY:
+        return f"{operator} needs exactly one value"
+    return _check_values(condition, operator, values)
+
+
+def _check_values(condition: Condition, operator: Operator, values: tuple[Scalar, ...]) -> str | None:
+    if operator in _NUMBER and _kind(values[0]) is not float:
+        return f"{operator} needs a number"
+    if operator in _OF_TEXT and not all(isinstance(value, str) for value in values):
+        return f"{operator} needs text"
+    if operator is Operator.EXISTS and not isinstance(values[0], bool):
+        return f"{operator} needs true or false"
+    if operator not in _SCALARS:
+        try:
+            predicate_of(condition)
+        except ValueError as error:
+            return str(error)
     return None
 
 
-def plain(value: Any) -> tuple[Scalar | None, type]:
-    """The attribute as an exact built-in scalar, and its type; None for what no condition can match.
-
-    Subclasses (``StrEnum``, ``numpy.float64``, ``numpy.str_``) become their base, whatever they override.
-    """
-    # By type(), not isinstance(): an object may lie about its __class__, or raise when asked.
-    if issubclass(type(value), str):
-        return str.__str__(value), str
-    if issubclass(type(value), int):  # Never bool, which is in PLAIN and cannot be subclassed.
-        return int.__index__(value), int
-    if issubclass(type(value), float):
-        return float.__float__(value), float
-    return None, type(None)
-
-
 def source_of(condition: Condition, local: int, keep: Constants) -> str:
-    """A Python expression, true when the condition holds for attribute ``a{local}``."""
+    """A Python expression, true when the condition holds for the attribute of this number."""
+    predicate = predicate_of(condition)
+    if predicate is not None:
+        return f"{keep(predicate)}(v{local})"
     a, t = f"a{local}", f"t{local}"
     if condition.operator in _NUMBER:
         comparison = _NUMBER[condition.operator].format(a=a, c=keep(condition.values[0]))

@@ -132,6 +132,11 @@ class Scheme(StrEnum):
     UNLEASH_VARIANT = "unleash-variant"
     LAUNCHDARKLY = "launchdarkly"
     FLAGD = "flagd"
+    """The text itself, as flagd hashed before its CBOR encoding."""
+    FLAGD_CBOR = "flagd-cbor"
+    """CBOR of the text ``seed + unit``: an explicit ``cat`` of openfeature-flagd-core 2."""
+    FLAGD_CBOR_PAIR = "flagd-cbor-pair"
+    """CBOR of the list ``[seed, unit]``: the shorthand of openfeature-flagd-core 2, seed the flag's key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

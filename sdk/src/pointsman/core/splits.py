@@ -19,20 +19,20 @@ __all__ = [
 ]
 
 
-def even_weights(variants: list[str]) -> dict[str, int]:
+def even_weights(variants: list[str], *, buckets: int = BUCKETS) -> dict[str, int]:
     """Weights in buckets, as equal as integers allow; the first variants get the odd buckets.
 
     SplitError: no variants, or one named twice.
     """
     if not variants or len(set(variants)) != len(variants):
         raise SplitError("an even split needs variants, each named once")
-    share, odd = divmod(BUCKETS, len(variants))
+    share, odd = divmod(buckets, len(variants))
     return {name: share + (index < odd) for index, name in enumerate(variants)}
 
 
-def split_of(weights: Mapping[str, int]) -> Split:
-    """A fresh split: ranges in the order of ``weights``, which are in buckets and sum to 100_000."""
-    _check_weights(weights)
+def split_of(weights: Mapping[str, int], *, buckets: int = BUCKETS) -> Split:
+    """A fresh split: ranges in the order of ``weights``, which are in buckets and sum to ``buckets``."""
+    _check_weights(weights, buckets)
     ranges, start = [], 0
     for variant, weight in weights.items():
         if weight:
@@ -49,27 +49,27 @@ def weights_of(split: Split) -> dict[str, int]:
     return weights
 
 
-def check_split(split: Split) -> None:
-    """SplitError unless the ranges are ordered, contiguous and cover 0..100_000 exactly."""
+def check_split(split: Split, buckets: int = BUCKETS) -> None:
+    """SplitError unless the ranges are ordered, contiguous and cover ``0..buckets`` exactly."""
     if not split:
         raise SplitError("a split needs at least one range")
-    if split[0].start != 0 or split[-1].end != BUCKETS:
-        raise SplitError(f"a split must cover buckets 0 to {BUCKETS}")
+    if split[0].start != 0 or split[-1].end != buckets:
+        raise SplitError(f"a split must cover buckets 0 to {buckets}")
     if any(part.start >= part.end for part in split):
         raise SplitError("every range must hold at least one bucket")
     if any(left.end != right.start for left, right in pairwise(split)):
         raise SplitError("ranges must follow one another without gap or overlap")
 
 
-def reweight(split: Split, weights: Mapping[str, int]) -> Split:
+def reweight(split: Split, weights: Mapping[str, int], *, buckets: int = BUCKETS) -> Split:
     """The split with new weights in which exactly the sum of the decreases has changed hands.
 
     Variants that shrink release buckets from the end of their last range; variants that grow take the
     released buckets in order. A variant that keeps its weight keeps every bucket. A variant absent from
-    ``weights`` shrinks to nothing. SplitError: weights that do not sum to 100_000.
+    ``weights`` shrinks to nothing. SplitError: weights that do not sum to ``buckets``.
     """
-    _check_weights(weights)
-    check_split(split)
+    _check_weights(weights, buckets)
+    check_split(split, buckets)
     before = weights_of(split)
     surplus = {name: max(0, held - weights.get(name, 0)) for name, held in before.items()}
     kept, released = _release(split, surplus)
@@ -91,12 +91,12 @@ def owner(split: Split, bucket: int) -> str:
     raise SplitError(f"no range holds bucket {bucket}")
 
 
-def _check_weights(weights: Mapping[str, int]) -> None:
+def _check_weights(weights: Mapping[str, int], buckets: int) -> None:
     if any(weight < 0 for weight in weights.values()):
         raise SplitError("a weight cannot be negative")
     total = sum(weights.values())
-    if total != BUCKETS:
-        raise SplitError(f"weights must sum to {BUCKETS} buckets (100 %), not {total}")
+    if total != buckets:
+        raise SplitError(f"weights must sum to {buckets} buckets (100 %), not {total}")
 
 
 def _release(split: Split, surplus: dict[str, int]) -> tuple[list[Range], list[Range]]:
