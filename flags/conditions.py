@@ -6,9 +6,10 @@ from typing import Final
 
 from flags import limits
 from flags.payloads import Problem, text_problem
+from pointsman.core.conditions import MANY
+from pointsman.core.conditions import check_condition as evaluable
 from pointsman.core.model import Condition, Operator, Scalar
 
-_MANY: Final = frozenset({Operator.IN, Operator.NOT_IN})
 _NUMERIC: Final = frozenset(name for name in Operator if name.startswith("number_"))
 _TEXTUAL: Final = frozenset(name for name in Operator if name.startswith("text_"))
 
@@ -16,9 +17,12 @@ _TEXTUAL: Final = frozenset(name for name in Operator if name.startswith("text_"
 def check_condition(condition: Condition, field: str) -> Iterator[Problem]:
     """Every problem of one condition."""
     yield from _attribute_problems(condition.attribute, f"{field}.attribute")
-    yield from _count_problems(condition, f"{field}.values")
+    problems = [*_count_problems(condition, f"{field}.values")]
     for index, value in enumerate(condition.values[: limits.VALUES_PER_CONDITION]):
-        yield from _value_problems(condition.operator, value, f"{field}.values.{index}")
+        problems += _value_problems(condition.operator, value, f"{field}.values.{index}")
+    yield from problems
+    if not problems and (unknown := evaluable(condition)):
+        yield Problem(f"{field}.values", unknown)
 
 
 def _attribute_problems(attribute: str, field: str) -> Iterator[Problem]:
@@ -31,7 +35,7 @@ def _attribute_problems(attribute: str, field: str) -> Iterator[Problem]:
 
 def _count_problems(condition: Condition, field: str) -> Iterator[Problem]:
     count = len(condition.values)
-    if condition.operator in _MANY:
+    if condition.operator in MANY:
         if not 1 <= count <= limits.VALUES_PER_CONDITION:
             yield Problem(field, f"needs 1 to {limits.VALUES_PER_CONDITION} values, not {count}")
     elif count != 1:

@@ -56,7 +56,11 @@ class TargetingPreview:
 
 
 def ranged(
-    targeting: Targeting, state: FlagState, draw: Draw, rooms: Mapping[str, Room]
+    targeting: Targeting,
+    stored: tuple[Rule, ...],
+    next_rule: int,
+    draw: Draw,
+    rooms: Mapping[str, Room],
 ) -> tuple[tuple[Rule, ...], int]:
     """The rules with ranges instead of weights, and the number for the next new rule.
 
@@ -64,9 +68,8 @@ def ranged(
     gets fresh ranges, and an id no rule of this flag ever had. ``rooms`` are the layers, by key. The
     targeting has been validated. Invalid: a layer that is not there or full, too fine weights.
     """
-    known = {rule.id: rule for rule in state.rules}
+    known = {rule.id: rule for rule in stored}
     taken = {*known, *(draft.id for draft in targeting.rules)}
-    next_rule = state.next_rule
     rules: list[Rule] = []
     for index, draft in enumerate(targeting.rules):
         rule_id = draft.id

@@ -1,5 +1,6 @@
 """Whether a flag may be published (law 10). Pure: finds every problem, raises one `InvalidFlag`."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from flags.schemas import check_payloads, check_schema
 from flags.trees import check_nodes
 from flags.world import World, check_needs, check_references, serves_problems
 from pointsman.core.codec import CodecError
+from pointsman.core.flag_codec import flag_to_wire, read_flag
 from pointsman.core.model import Flag, Kind, Scheme
 from runtime.errors import Invalid
 
@@ -161,9 +163,17 @@ def _check_requires(targeting: Targeting, key: str, world: World) -> Iterator[Pr
 
 def _check_readable(flag: Flag) -> Iterator[Problem]:
     try:
-        check_flag(flag)
+        wire = json.loads(json.dumps(flag_to_wire(flag), ensure_ascii=False, allow_nan=False))
+        same = read_flag(flag.key, wire) == flag
     except CodecError as error:
         yield Problem(error.field, error.problem)
+    except (TypeError, ValueError, RecursionError) as error:
+        yield Problem("variants", f"cannot be written as JSON ({error})")
+    else:
+        if not same:
+            yield Problem(
+                "variants", "holds a value JSON cannot give back, such as a tuple or a key not text"
+            )
 
 
 def _check_weights(rule: RuleDraft, variants: Mapping[str, object], field: str) -> Iterator[Problem]:

@@ -63,7 +63,9 @@ def _targeted(
     world = world_of(session, environment, nodes)
     refuse(check_targeting(targeting, flag.key, flag.variants, world))
     rooms = rooms_of(session, environment, flag.key, targeting.rules)
-    rules, next_rule = ranged(targeting, state, Draw(salt=flag.salt, scheme=flag.scheme), rooms)
+    rules, next_rule = ranged(
+        targeting, state.rules, state.next_rule, Draw(salt=flag.salt, scheme=flag.scheme), rooms
+    )
     return replace(
         state,
         rules=rules,

@@ -51,9 +51,8 @@ def _segments(session: Session, environment_id: int) -> tuple[str, dict[str, Seg
         .where(EnvironmentRow.id == environment_id)
         .execution_options(populate_existing=True)
     ).all()
-    present = [row[1] for row in rows if row[1] is not None]
-    found = {row.key: _segment(row) for row in present}
-    return rows[0][0], found
+    present: list[SegmentRow | None] = [row[1] for row in rows]
+    return rows[0][0], {row.key: _segment(row) for row in present if row is not None}
 
 
 def _segment(row: SegmentRow) -> Segment:

@@ -40,10 +40,15 @@ def refuse_model(error: ValidationError) -> NoReturn:
     """What pydantic found, as InvalidFlag: the application's ``validation_error_callback``."""
     raise InvalidFlag(
         tuple(
-            Problem(".".join(str(part) for part in each["loc"]) or "body", each["msg"])
+            Problem(_path(each["loc"]), each["msg"])
             for each in error.errors(include_url=False, include_input=False, include_context=False)
         )
     )
+
+
+def _path(steps: tuple[int | str, ...]) -> str:
+    # Tags of unions begin with a tilde; they are no part of the body.
+    return ".".join(str(step) for step in steps if not str(step).startswith("~")) or "body"
 
 
 def _parse(body: bytes) -> dict[str, object]:

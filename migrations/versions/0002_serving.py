@@ -131,9 +131,17 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("sticky", sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.add_column(sa.Column("schema", sa.JSON(), nullable=True))
 
+    with op.batch_alter_table("revisions", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("subject", sa.String(length=100), server_default="", nullable=False))
+        batch_op.alter_column("flag_id", existing_type=sa.Integer(), nullable=True)
+
 
 def downgrade() -> None:
 
+    op.execute("DELETE FROM revisions WHERE flag_id IS NULL")
+    with op.batch_alter_table("revisions", schema=None) as batch_op:
+        batch_op.alter_column("flag_id", existing_type=sa.Integer(), nullable=False)
+        batch_op.drop_column("subject")
     with op.batch_alter_table("flags", schema=None) as batch_op:
         for column in ("schema", "sticky", "scheme", "unit_type"):
             batch_op.drop_column(column)

@@ -10,7 +10,8 @@ import runtime.audit  # noqa: F401  (names the tables)
 from runtime.database import Base, Database
 
 HOUSES = (
-    *("projects", "environments", "flags", "flag_states", "sdk_keys", "revisions"),
+    *("projects", "environments", "flags", "flag_states", "sdk_keys", "revisions", "segments", "layers"),
+    *("unit_sets", "assignments", "assignment_changes"),
     *("audit", "people", "sessions", "api_tokens"),
 )
 

@@ -1,23 +1,31 @@
 """What people type becomes exactly what they meant, and what is stored comes back unchanged."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flags.model import FlagState, RuleDraft
-from flags.web.pages.forms import (
-    TargetingForm,
-    form_of,
-    read_targeting,
-    rows_of_variants,
-    targeting_of,
-    variant_rows,
-    variants_of,
-    version_of,
+from flags.model import FlagState, LayerShare, RuleDraft
+from flags.references import every_node
+from flags.web.pages.condition_form import MANY
+from flags.web.pages.forms import rows_of_variants, variant_rows, variants_of, version_of
+from flags.web.pages.targeting_form import TargetingForm, form_of, read_targeting, targeting_of
+from pointsman.core.model import (
+    AllOf,
+    AnyOf,
+    Condition,
+    InSegment,
+    Kind,
+    Node,
+    Not,
+    Operator,
+    Rule,
+    Serves,
+    Switch,
+    Window,
 )
-from pointsman.core.model import Condition, Kind, Operator, Rule
 from pointsman.core.splits import split_of, weights_of
 from runtime.errors import Invalid
 
@@ -26,9 +34,13 @@ VARIANTS = ("v1", "v2", "v3")
 
 def sent(form: TargetingForm) -> dict[str, str]:
     """The form as a browser sends it."""
-    fields = {"version": form.version, "default": form.default, "off": form.off, "reason": form.reason}
+    around = ("version", "default", "off", "overrides", "requires", "switches", "reason")
+    fields = {name: getattr(form, name) for name in around}
     for n, rule in enumerate(form.rules):
         fields[f"rule-{n}-id"] = rule.id
+        own = {"match": rule.match, "tree": rule.tree, "coverage": rule.coverage, "layer": rule.layer}
+        own |= {"layer-share": rule.layer_share, "start": rule.start, "end": rule.end}
+        fields |= {f"rule-{n}-{name}": text for name, text in own.items()}
         fields |= {f"rule-{n}-weight-{name}": text for name, text in rule.weights.items()}
         for m, condition in enumerate(rule.conditions):
             prefix = f"rule-{n}-condition-{m}"
@@ -62,10 +74,31 @@ scalars = st.booleans() | numbers | texts
 @st.composite
 def conditions(draw: st.DrawFn) -> Condition:
     operator = draw(st.sampled_from(Operator))
-    kind = texts if operator.startswith("text_") else numbers if operator.startswith("number_") else scalars
-    most = 4 if operator in (Operator.IN, Operator.NOT_IN) else 1
+    kinds = {"text": texts, "number": numbers, "exists": st.booleans(), "list": scalars}
+    family = operator.partition("_")[0]
+    kind = kinds.get(family, texts if family in ("date", "semver", "ip") else scalars)
+    most = 4 if operator in MANY else 1
     values = draw(st.lists(kind, min_size=1, max_size=most))
     return Condition(attribute=draw(names), operator=operator, values=tuple(values))
+
+
+nodes = st.recursive(
+    conditions()
+    | st.builds(InSegment, names)
+    | st.builds(Serves, names, st.lists(names, min_size=1, max_size=2).map(tuple)),
+    lambda inner: (
+        st.builds(Not, inner)
+        | st.builds(AllOf, st.lists(inner, min_size=1, max_size=3).map(tuple))
+        | st.builds(AnyOf, st.lists(inner, min_size=1, max_size=3).map(tuple))
+    ),
+    max_leaves=6,
+)
+
+
+def leaf_types(found: tuple[Node, ...]) -> list[type]:
+    """1, 1.0 and true are three values, though Python takes them for equal."""
+    every = (node for node in every_node(found) if isinstance(node, Condition))
+    return [type(value) for node in every for value in node.values]
 
 
 @st.composite
@@ -73,7 +106,7 @@ def rules(draw: st.DrawFn) -> Rule:
     first = draw(st.integers(0, 100_000))
     second = draw(st.integers(0, 100_000 - first))
     weights = {"v1": first, "v2": second, "v3": 100_000 - first - second}
-    found = draw(st.lists(conditions(), max_size=3))
+    found = draw(st.lists(conditions(), max_size=3) | st.lists(nodes, max_size=3))
     return Rule(id=draw(names), conditions=tuple(found), split=split_of(weights))
 
 
@@ -87,8 +120,66 @@ def test_opening_the_form_and_saving_it_untouched_changes_nothing(stored: list[R
     assert targeting.rules == tuple(
         RuleDraft(id=rule.id, conditions=rule.conditions, weights=weights_of(rule.split)) for rule in stored
     )
-    kinds = [type(value) for rule in targeting.rules for each in rule.conditions for value in each.values]
-    assert kinds == [type(value) for rule in stored for each in rule.conditions for value in each.values]
+    assert [leaf_types(rule.conditions) for rule in targeting.rules] == [
+        leaf_types(rule.conditions) for rule in stored
+    ]
+
+
+def test_what_stands_around_the_rules_comes_back_too() -> None:
+    before = replace(
+        state(),
+        overrides={"user-42": "v2", "a=b": "v1"},
+        requires=(Serves("checkout", ("on", "beta")),),
+        switches=(Switch(at=1_796_115_600, enabled=True), Switch(at=1_796_115_661, enabled=False)),
+    )
+
+    targeting = targeting_of(read_targeting(sent(form_of(before, VARIANTS)), VARIANTS))
+
+    assert dict(targeting.overrides) == before.overrides
+    assert (targeting.requires, targeting.switches) == (before.requires, before.switches)
+
+
+def test_coverage_layer_and_window_are_read_as_shares_and_moments() -> None:
+    fields = {
+        "rule-0-weight-v1": "100",
+        "rule-0-coverage": "12.5",
+        "rule-0-layer": "checkout",
+        "rule-0-layer-share": "20",
+        "rule-0-start": "2026-12-01 09:00",
+        "rule-0-end": "2026-12-01T11:00:30+01:00",
+    }
+
+    [rule] = targeting_of(read_targeting(fields, VARIANTS)).rules
+
+    assert rule.coverage == 12_500
+    assert rule.layer == LayerShare(layer="checkout", share=20_000)
+    assert rule.window == Window(start=1_796_115_600, end=1_796_119_230)
+
+
+def test_conditions_become_json_by_their_button_and_mean_the_same() -> None:
+    fields = {
+        "rule-0-weight-v1": "100",
+        "rule-0-match": "any",
+        "rule-0-condition-0-attribute": "country",
+        "rule-0-condition-0-operator": "in",
+        "rule-0-condition-0-values": "DE, AT",
+        "rule-0-condition-1-operator": "not_segment",
+        "rule-0-condition-1-values": "staff",
+    }
+    expected = (
+        AnyOf(
+            (
+                Condition(attribute="country", operator=Operator.IN, values=("DE", "AT")),
+                Not(InSegment("staff")),
+            )
+        ),
+    )
+
+    form = read_targeting(fields | {"press": "as-tree:0"}, VARIANTS)
+
+    assert form.rules[0].match == "tree"
+    assert targeting_of(form).rules[0].conditions == expected
+    assert targeting_of(read_targeting(fields, VARIANTS)).rules[0].conditions == expected
 
 
 @given(st.dictionaries(st.text(max_size=30), st.text(max_size=30)), st.text(max_size=20))
@@ -167,6 +258,15 @@ def test_conditions_come_and_go_by_their_buttons() -> None:
             },
             "rule-0-condition-0-values",
         ),
+        ({"rule-0-weight-v1": "100", "rule-0-match": "tree", "rule-0-tree": "["}, "rule-0-tree"),
+        ({"rule-0-weight-v1": "100", "rule-0-match": "tree", "rule-0-tree": '[{"al": []}]'}, "rule-0-tree"),
+        ({"rule-0-weight-v1": "100", "rule-0-coverage": "101"}, "rule-0-coverage"),
+        ({"rule-0-weight-v1": "100", "rule-0-start": "soon"}, "rule-0-start"),
+        ({"overrides": "user-42"}, "overrides"),
+        ({"overrides": "u = v1\nu = v2"}, "overrides"),
+        ({"requires": "checkout"}, "requires"),
+        ({"switches": "2026-12-01 09:00 maybe"}, "switches"),
+        ({"switches": "99999-12-01 09:00 on"}, "switches"),
     ],
 )
 def test_what_cannot_be_meant_names_its_field(fields: dict[str, str], field: str) -> None:

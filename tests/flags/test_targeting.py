@@ -1,11 +1,17 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flags import targeting as targetings
 from flags.model import FlagState, RuleDraft, Targeting
-from flags.targeting import Move, TargetingPreview, preview, ranged
+from flags.ranging import Draw
+from flags.targeting import Move, TargetingPreview, preview
 from pointsman.core.model import Operator, Range, Rule
 from pointsman.core.splits import moved, weights_of
 from tests.flags.making import GERMANS, attribute, split, targeting
+
+
+def ranged(draft: Targeting, known: tuple[Rule, ...], next_rule: int) -> tuple[tuple[Rule, ...], int]:
+    return targetings.ranged(draft, known, next_rule, Draw(salt="demo/ranker"), {})
 
 
 def stored(draft: Targeting, *, enabled: bool = True) -> FlagState:

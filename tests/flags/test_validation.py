@@ -3,6 +3,7 @@ import pytest
 from flags import limits
 from flags.model import RuleDraft, Targeting
 from flags.validation import InvalidFlag, check_key, check_named, check_targeting, check_variants, refuse
+from flags.world import EMPTY
 from pointsman.core.model import Condition, Kind, Operator, Scalar
 from tests.flags.making import attribute, split, targeting
 
@@ -10,7 +11,7 @@ VARIANTS = {"v1": True, "v2": False}
 
 
 def fields_of(draft: Targeting) -> list[str]:
-    return [problem.field for problem in check_targeting(draft, VARIANTS)]
+    return [problem.field for problem in check_targeting(draft, "ranker", VARIANTS, EMPTY)]
 
 
 def ruled(*conditions: Condition) -> Targeting:
@@ -96,7 +97,7 @@ def test_an_attribute_needs_a_usable_name(name: str) -> None:
 
 def test_rules_and_conditions_are_limited() -> None:
     many_rules = targeting(*[split(50, 50)] * (limits.RULES_PER_FLAG + 1))
-    many_conditions = ruled(*[attribute("a", Operator.EQUALS, 1)] * (limits.CONDITIONS_PER_RULE + 1))
+    many_conditions = ruled(*[attribute("a", Operator.EQUALS, 1)] * (limits.NODES_PER_RULE + 1))
 
     assert fields_of(many_rules) == ["rules"]
     assert fields_of(many_conditions) == ["rules.0.conditions"]

@@ -16,6 +16,8 @@ from pydantic import (
 from pointsman.core.model import AllOf, AnyOf, Condition, InSegment, Node, Not, Operator, Scalar, Serves
 
 _SHAPES = ("attribute", "all", "any", "not", "segment", "flag")
+# Tags stand in the paths of errors, where nobody needs them: `refuse_model` leaves out what begins so.
+TAG = "~"
 
 
 def _scalar(value: object) -> Scalar:
@@ -100,17 +102,17 @@ class ServesIn(_NodeBody):
 
 def _shape(value: Any) -> str:
     if isinstance(value, dict):
-        return next((name for name in _SHAPES if name in value), "attribute")
-    return "attribute"
+        return TAG + next((name for name in _SHAPES if name in value), "attribute")
+    return f"{TAG}attribute"
 
 
 NodeIn = Annotated[
-    Annotated[ConditionIn, Tag("attribute")]
-    | Annotated[AllIn, Tag("all")]
-    | Annotated[AnyIn, Tag("any")]
-    | Annotated[NotIn, Tag("not")]
-    | Annotated[SegmentNodeIn, Tag("segment")]
-    | Annotated[ServesIn, Tag("flag")],
+    Annotated[ConditionIn, Tag("~attribute")]
+    | Annotated[AllIn, Tag("~all")]
+    | Annotated[AnyIn, Tag("~any")]
+    | Annotated[NotIn, Tag("~not")]
+    | Annotated[SegmentNodeIn, Tag("~segment")]
+    | Annotated[ServesIn, Tag("~flag")],
     Discriminator(_shape),
 ]
 

@@ -59,8 +59,8 @@ def set_holdout(project: str, environment: str) -> ResponseReturnValue:
     except Invalid as error:
         return _page(project, environment, error=error), 422
     except Conflict as conflict:
-        error = Invalid("share", f"somebody else set it meanwhile: {conflict}")
-        return _page(project, environment, error=error), 409
+        newer = Invalid("share", f"somebody else set it meanwhile: {conflict}")
+        return _page(project, environment, error=newer), 409
     flash(f"{percent_of_buckets(share):f} % of all units are held out in {environment}.", "good")
     return _back(project, environment)
 

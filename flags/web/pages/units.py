@@ -33,13 +33,14 @@ def unit(project: str, environment: str) -> ResponseReturnValue:
 def forget_unit(project: str, environment: str) -> ResponseReturnValue:
     """Delete everything remembered of a unit in the project."""
     wanted = request.form.get("unit", "").strip()
+    if request.form.get("confirm", "").strip() != wanted:
+        error = Invalid("confirm", "type the unit once more to forget it")
+        return _page(project, environment, wanted, error=error), 422
     try:
-        if request.form.get("confirm", "").strip() != wanted:
-            raise Invalid("confirm", "type the unit once more to forget it")
         with state().database.session() as session:
             gone = service.forget_unit(session, by(), project, wanted)
-    except Invalid as error:
-        return _page(project, environment, wanted, error=error), 422
+    except Invalid as problem:
+        return _page(project, environment, wanted, error=problem), 422
     flash(f"Forgotten: {gone} assignments of that unit are deleted.", "good")
     return redirect(url_for("flag_pages.unit", project=project, environment=environment), 303)
 

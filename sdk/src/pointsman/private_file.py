@@ -1,4 +1,4 @@
-"""Files only this user can read: written wholly or not at all, read only if nobody else could have laid them."""
+"""Files only this user can read: written wholly or not at all, never read if another user laid them."""
 
 import os
 import stat

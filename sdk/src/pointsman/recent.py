@@ -1,9 +1,10 @@
 """Units this process exposed lately: what covers them while their exposures are still on the way.
 
-When a sticky flag's rules change, the server keeps everybody who is enrolled. An exposure that was still on its
-way then is enrolled a moment too late; until the server has told, the process that exposed the unit remembers.
+When a sticky flag's rules change, the server keeps everybody who is enrolled. An exposure that was still on
+its way then is enrolled a moment too late; until the server tells, the process that exposed it remembers.
 """
 
+from collections.abc import Iterator, Mapping
 from time import monotonic
 from typing import Final
 
@@ -11,10 +12,10 @@ GENERATION_S: Final = 60.0
 _MOST: Final = 50_000
 
 
-class RecentUnits:
+class RecentUnits(Mapping[str, str]):
     """The variants one flag's units met in the last one to two minutes; at most 100,000 units.
 
-    Threads may share it: every step is a single operation on a dict. What a race loses is a memory of one unit.
+    Threads may share it: every step is one operation on a dict. What a race loses is the memory of a unit.
     """
 
     __slots__ = ("_before", "_now", "_since")
@@ -24,9 +25,17 @@ class RecentUnits:
         self._before: dict[str, str] = {}
         self._since = monotonic()
 
-    def get(self, unit: str) -> str | None:
-        """The variant the unit met; None: not lately."""
-        return self._now.get(unit) or self._before.get(unit)
+    def __getitem__(self, unit: str) -> str:
+        try:
+            return self._now[unit]
+        except KeyError:
+            return self._before[unit]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._before, **self._now})
+
+    def __len__(self) -> int:
+        return len({**self._before, **self._now})
 
     def note(self, unit: str, variant: str) -> None:
         """The unit met this variant; the first one within memory stays."""
@@ -34,7 +43,7 @@ class RecentUnits:
         if now - self._since > GENERATION_S or len(self._now) >= _MOST:
             self._before, self._now = self._now, {}
             self._since = now
-        if self.get(unit) is None:
+        if unit not in self:
             self._now[unit] = variant
 
     def forget(self) -> None:

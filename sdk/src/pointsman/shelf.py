@@ -1,6 +1,5 @@
-"""Unit sets beside the ruleset: fetched once, kept in memory and on disk as long as a ruleset refers to them."""
+"""Unit sets beside the ruleset: fetched once, kept in memory and on disk while a ruleset refers to them."""
 
-import os
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
