@@ -34,7 +34,7 @@ def hashing(scheme: Scheme, seed: str, buckets: int) -> Hashing:
 
 @pytest.mark.parametrize("case", json.loads(VECTORS.read_text("utf-8")))
 def test_a_pinned_unit_stays_in_its_bucket(case: dict[str, str | int]) -> None:
-    known = hashing(Scheme(case["scheme"]), str(case["seed"]), int(case["buckets"]))
+    known = hashing(Scheme(str(case["scheme"])), str(case["seed"]), int(case["buckets"]))
 
     assert bucket_of(known, str(case["unit"])) == case["bucket"]
 
