@@ -14,7 +14,7 @@ def choose(ruleset: Ruleset, key: str, unit: str, context: Mapping[str, object])
     if not flag.enabled:
         return _serve(ruleset, flag, unit, flag.off, Reason.OFF, None)
     for rule in flag.rules:
-        if all(holds(condition, context) for condition in rule.conditions):
+        if all(isinstance(node, Condition) and holds(node, context) for node in rule.conditions):
             variant = owner(rule.split, bucket(flag.salt, unit))
             return _serve(ruleset, flag, unit, variant, _reason(rule), rule.id)
     return _serve(ruleset, flag, unit, flag.default, Reason.DEFAULT, None)

@@ -47,6 +47,7 @@ def test_the_spelling_does_not_depend_on_any_order(known: Ruleset) -> None:
         environment=known.environment,
         revision=known.revision,
         flags=dict(reversed(known.flags.items())),
+        segments=dict(reversed(known.segments.items())),
     )
 
     assert encode(shuffled) == encode(known)

@@ -1,5 +1,6 @@
 """What serves, and why; and that nothing a caller hands over can make it raise."""
 
+import json
 from collections import OrderedDict
 from collections.abc import Mapping
 from enum import IntEnum, StrEnum
@@ -13,12 +14,14 @@ from hypothesis import strategies as st
 from pointsman.core.bucketing import BUCKETS, bucket
 from pointsman.core.choice import Choice, ErrorCode, Reason
 from pointsman.core.evaluation import Evaluation
-from pointsman.core.model import Flag, Operator, Range, Rule
+from pointsman.core.explain import explain, explanation_json
+from pointsman.core.model import Flag, Operator, Range, Rule, Scalar
 from pointsman.core.source import threshold
 from pointsman.core.splits import reweight, split_of
 from tests.sdk.core import hostile, oracle
 from tests.sdk.core.rulesets import flag, rule, ruleset, wanted_by, where
-from tests.sdk.core.strategies import ATTRIBUTES, rulesets, splits
+from tests.sdk.core.strategies import NOW, SETS, contexts, rulesets, splits
+from tests.sdk.core.strategies import UNITS as UNIT_SAMPLES
 
 UNITS = [f"user-{number}" for number in range(2_000)]
 
@@ -103,13 +106,18 @@ def test_two_conditions_on_one_attribute_must_both_hold() -> None:
 def test_every_choice_is_the_one_the_design_describes(data: st.DataObject) -> None:
     known = data.draw(rulesets().filter(lambda drawn: bool(drawn.flags)))
     key = data.draw(st.sampled_from(sorted(known.flags)))
-    unit = data.draw(st.text(st.characters(codec="utf-8"), min_size=1))
-    values: st.SearchStrategy[object] = st.sampled_from(
-        ["DE", "DEU", "", True, False, 0, 1, 1.5, 10**400, float("nan"), float("inf"), None, [], {}, b"DE"]
-    )
-    context = data.draw(st.dictionaries(st.sampled_from(ATTRIBUTES), values))
+    unit = data.draw(st.sampled_from(UNIT_SAMPLES) | st.text(st.characters(codec="utf-8"), min_size=1))
+    context = data.draw(contexts)
+    clock = data.draw(st.sampled_from([None, lambda: float(NOW)]))
+    variants = sorted(known.flags[key].variants)
+    recent = data.draw(st.none() | st.just({key: {"user-1": variants[0], "user-2": "gone"}}))
+    defaults: dict[str, Scalar] = data.draw(st.sampled_from([{}, {"country": "DE", "app.version": "1.0.0"}]))
+    evaluation = Evaluation(known, SETS, now=clock, attributes=defaults, recent=recent)
 
-    assert Evaluation(known).choose(key, unit, context, None) == oracle.choose(known, key, unit, context)
+    explained = explain(evaluation, key, unit, context, "mine")
+
+    assert repr(evaluation.choose(key, unit, context, "mine")) == repr(explained.choice)
+    assert json.loads(json.dumps(explanation_json(explained), allow_nan=False, ensure_ascii=False).encode())
 
 
 @given(splits(("v1", "v2"), most=40), st.text(st.characters(codec="utf-8"), min_size=1))

@@ -1,8 +1,9 @@
 """Rulesets as bytes: one canonical spelling out, strict reading in.
 
 Format 2 is JSON with sorted keys, no spaces and UTF-8, so equal rulesets are equal bytes (the ETag relies on
-it). Format 1, its strict subset without segments, trees, gates and the like, is read too. Reading refuses whatever
-it does not know: a client that cannot read a ruleset exactly must keep the last one it could read, never guess (law 10).
+it). Format 1, its strict subset without segments, trees, gates and the like, is read too. Reading refuses
+whatever it does not know: a client that cannot read a ruleset exactly must keep the last one it could read,
+never guess (law 10).
 """
 
 import json

@@ -1,8 +1,7 @@
 """Rules, and what a rule is made of, as JSON, both ways."""
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from functools import partial
-from itertools import pairwise
 from typing import Any, Final
 
 from pointsman.core.bucketing import BUCKETS
@@ -196,10 +195,10 @@ def _span(raw: Any) -> Span:
     return Span(count(raw[0]), count(raw[1]))
 
 
-def _check_order(parts: tuple[Span, ...] | tuple[Range, ...], buckets: int) -> None:
+def _check_order(parts: Sequence[Span] | Sequence[Range], buckets: int) -> None:
     if any(part.start >= part.end for part in parts):
         raise CodecError("", "every range must hold at least one bucket")
-    if any(left.end > right.start for left, right in pairwise(parts)):
+    if any(parts[at].end > parts[at + 1].start for at in range(len(parts) - 1)):
         raise CodecError("", "ranges must be in order and not overlap")
     if parts and parts[-1].end > buckets:
         raise CodecError("", f"ranges must lie within {buckets} buckets")

@@ -2,7 +2,8 @@
 
 Layout, little-endian: magic ``PMUS``, version (u8, 1), kind (u8), length of the salt in bytes (u16), units
 (u64), the salt in UTF-8, then the payload. ``hashes``: the units' 64-bit hashes, ascending. ``bloom``: 16
-bits a unit, 8 probes, the two 32-bit halves of the hash doubly hashed: wrongly "yes" in about 0.06 % of cases.
+bits a unit, 8 probes, the two 32-bit halves of the hash doubly hashed: wrongly "yes" for about 0.06 %
+of others.
 """
 
 import sys
