@@ -10,6 +10,7 @@ import pytest
 from pointsman.address import parse_address
 from pointsman.core.codec import encode
 from pointsman.ruleset_file import RulesetFile
+from pointsman.shelf import Shelf
 from tests.sdk.conftest import Connect
 from tests.sdk.servers import RULESET, WITHIN_S, Server
 
@@ -19,7 +20,7 @@ BODY = encode(RULESET)
 
 @pytest.fixture
 def file(tmp_path: Path) -> RulesetFile:
-    return RulesetFile(tmp_path / "deep" / "cache", ADDRESS, "sdk-key", 1_000_000)
+    return RulesetFile(tmp_path / "deep" / "cache", ADDRESS, "sdk-key", 1_000_000, Shelf(None, limit=1))
 
 
 def test_what_was_saved_is_loaded(file: RulesetFile) -> None:
@@ -49,7 +50,9 @@ def test_each_address_and_key_has_a_file_that_does_not_tell_the_key(tmp_path: Pa
     other = parse_address("http://127.0.0.1:8001")
 
     paths = {
-        RulesetFile(tmp_path, address, key, 1).path for address in (ADDRESS, other) for key in ("one", "two")
+        RulesetFile(tmp_path, address, key, 1, Shelf(None, limit=1)).path
+        for address in (ADDRESS, other)
+        for key in ("one", "two")
     }
 
     assert len(paths) == 4
@@ -89,7 +92,7 @@ def test_a_file_that_is_not_whole_or_not_ours_is_ignored_and_counted(file: Rules
 
 def test_a_directory_that_cannot_be_made_is_counted_and_survived(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    file = RulesetFile(tmp_path / "file" / "cache", ADDRESS, "sdk-key", 1_000_000)
+    file = RulesetFile(tmp_path / "file" / "cache", ADDRESS, "sdk-key", 1_000_000, Shelf(None, limit=1))
 
     file.save(BODY, '"7"')
 
