@@ -9,6 +9,8 @@ from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 from flask_wtf.csrf import CSRFProtect
 
+import flags.storage.change_tables
+import flags.storage.usage_tables  # noqa: F401  (naming every table is part of the wiring)
 import runtime.accounts.tables
 import runtime.audit
 import runtime.installation

@@ -39,6 +39,7 @@ class EnvironmentRow(Base):
     revision: Mapped[int]
     stamp: Mapped[str] = mapped_column(String(32))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    required_approvers: Mapped[int] = mapped_column(default=0)
 
 
 class FlagRow(Base):
@@ -58,6 +59,10 @@ class FlagRow(Base):
     version: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     archived_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # Keys between spaces, " nlp search ", so that one is found by looking for it with its spaces.
+    tags: Mapped[str] = mapped_column(Text, default="")
+    owner: Mapped[str] = mapped_column(String(200), default="")
+    links: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
 
 
 class FlagStateRow(Base):
