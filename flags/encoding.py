@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from flags.model import FlagState, FlagView
+from flags.model import FlagState, FlagView, Link
 from pointsman.core.model import Condition, Flag, Operator, Range, Rule
 
 
@@ -62,6 +63,9 @@ def flag_json(flag: FlagView) -> dict[str, Any]:
         "key": flag.key,
         "name": flag.name,
         "description": flag.description,
+        "tags": list(flag.tags),
+        "owner": flag.owner,
+        "links": [asdict(link) for link in flag.links],
         "kind": flag.kind.value,
         "variants": flag.variants,
         "version": flag.version,
@@ -72,7 +76,7 @@ def flag_json(flag: FlagView) -> dict[str, Any]:
 def differences(before: FlagView, after: FlagView) -> dict[str, Any]:
     """What an edit changed, by field; of variants only the names (their payloads are in the revision)."""
     changed: dict[str, Any] = {}
-    for field in ("name", "description", "archived_at"):
+    for field in ("name", "description", "archived_at", "tags", "owner", "links"):
         old, new = getattr(before, field), getattr(after, field)
         if old != new:
             changed[field] = {"before": _plain(old), "after": _plain(new)}
@@ -109,7 +113,9 @@ def _payloads(flag: FlagView) -> dict[str, str]:
     return {name: json.dumps(payload, sort_keys=True) for name, payload in flag.variants.items()}
 
 
-def _plain(value: str | datetime | None) -> str | None:
+def _plain(value: str | datetime | tuple[str | Link, ...] | None) -> object:
+    if isinstance(value, tuple):
+        return [asdict(each) if isinstance(each, Link) else each for each in value]
     return value.isoformat() if isinstance(value, datetime) else value
 
 

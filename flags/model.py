@@ -45,6 +45,16 @@ class EnvironmentView:
     key: str
     name: str
     revision: int
+    required_approvers: int = 0
+    """How many people must approve a change here before it is published; 0: anybody changes directly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where to read more about a flag."""
+
+    label: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +72,9 @@ class FlagView:
     version: int
     created_at: datetime
     archived_at: datetime | None
+    tags: tuple[str, ...] = ()
+    owner: str = ""
+    links: tuple[Link, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +207,9 @@ class FlagEdit:
     name: str | None = None
     description: str | None = None
     variants: Mapping[str, Json] | None = None
+    tags: tuple[str, ...] | None = None
+    owner: str | None = None
+    links: tuple[Link, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

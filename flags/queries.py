@@ -4,6 +4,7 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
+from flags.labels import read_search
 from flags.limits import MOST_ROWS, NAME_CHARACTERS
 from flags.model import (
     EnvironmentView,
@@ -62,7 +63,9 @@ def list_flags(
     limit: int = 100,
     offset: int = 0,
 ) -> Page[FlagDetail]:
-    """Flags by key, with their states; ``search`` finds part of a key or name. NotFound (the project).
+    """Flags by key, with their states. NotFound (the project).
+
+    ``search`` is part of a key or name, and ``tag:…`` or ``owner:…`` among other words.
 
     ``limit`` above 1,000 means 1,000.
     """
@@ -71,7 +74,7 @@ def list_flags(
     page = flags.page(
         session,
         project,
-        search=search,
+        search=read_search(search),
         archived=archived,
         limit=max(0, min(limit, MOST_AT_ONCE)),
         offset=max(0, min(offset, MOST_ROWS)),

@@ -6,7 +6,8 @@ nothing is. ``by`` says who asks, why, and which guards may object.
 
 from flags.service.catalogue import archive_flag, create_flag, edit_flag, restore_flag
 from flags.service.keys import create_sdk_key, revoke_sdk_key
-from flags.service.places import create_environment, create_project
+from flags.service.places import create_environment, create_project, set_required_approvers
+from flags.service.restoring import revert_revision
 from flags.service.serving import preview_targeting, set_enabled, set_targeting
 
 __all__ = [
@@ -18,7 +19,9 @@ __all__ = [
     "edit_flag",
     "preview_targeting",
     "restore_flag",
+    "revert_revision",
     "revoke_sdk_key",
     "set_enabled",
+    "set_required_approvers",
     "set_targeting",
 ]

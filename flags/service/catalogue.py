@@ -1,14 +1,15 @@
 """Commands on a flag as it is in every environment: create, edit, archive, restore."""
 
-from dataclasses import replace
-from datetime import UTC, datetime
+from dataclasses import asdict, replace
+from datetime import UTC, date, datetime
 
 from sqlalchemy.orm import Session
 
 from flags import limits
 from flags.encoding import differences
 from flags.guards import Action, By
-from flags.model import FlagEdit, FlagView, NewFlag, ProjectView
+from flags.labels import check_labels
+from flags.model import FlagEdit, FlagState, FlagView, NewFlag, ProjectView
 from flags.service.opening import (
     everywhere,
     flag_conflict,
@@ -19,7 +20,7 @@ from flags.service.opening import (
 )
 from flags.service.places import first_state
 from flags.service.publishing import Step, publish, step, trace
-from flags.storage import flags, places
+from flags.storage import flags, places, usage
 from flags.validation import check_named, check_variants, refuse
 from runtime.errors import Invalid, Locked
 
@@ -57,12 +58,13 @@ def create_flag(session: Session, by: By, project: str, new: NewFlag) -> FlagVie
 def edit_flag(
     session: Session, by: By, project: str, flag: str, edit: FlagEdit, *, expected_version: int
 ) -> FlagView:
-    """The flag with new name, description or variants; an edit that changes nothing leaves no trace.
+    """The flag with new name, labels or variants; an edit that changes nothing leaves no trace.
 
     Only new variants touch rulesets. Invalid: also for removing a variant that a rule still serves.
     NotFound, Conflict, Locked (archived, or a guard).
     """
     refuse(check_named(name=edit.name or "", description=edit.description or ""))
+    refuse(check_labels(edit))
     before, states = open_flag(session, project, flag, expected_version)
     refuse_archived(before)
     after = replace(
@@ -70,6 +72,9 @@ def edit_flag(
         name=before.name if edit.name is None else edit.name or before.key,
         description=before.description if edit.description is None else edit.description,
         variants=before.variants if edit.variants is None else dict(edit.variants),
+        tags=before.tags if edit.tags is None else edit.tags,
+        owner=before.owner if edit.owner is None else edit.owner,
+        links=before.links if edit.links is None else edit.links,
     )
     changed = differences(before, after)
     if not changed:
@@ -79,10 +84,23 @@ def edit_flag(
     return _save(session, by, Action.EDIT_FLAG, before, after, steps)
 
 
-def archive_flag(session: Session, by: By, project: str, flag: str, *, expected_version: int) -> FlagView:
-    """The flag leaves every ruleset; its key and history stay. NotFound, Conflict, Locked."""
+def archive_flag(
+    session: Session,
+    by: By,
+    project: str,
+    flag: str,
+    *,
+    expected_version: int,
+    unless_used_since: date | None = None,
+) -> FlagView:
+    """The flag leaves every ruleset; its key and history stay. NotFound, Conflict.
+
+    Locked: archived already, a guard, or used on or after the day ``unless_used_since``.
+    """
     before, states = open_flag(session, project, flag, expected_version)
     refuse_archived(before)
+    if unless_used_since is not None:
+        _refuse_used(session, before, states, unless_used_since)
     after = replace(before, archived_at=datetime.now(UTC))
     steps = [step(before, after, state) for state in states]
     return _save(session, by, Action.ARCHIVE_FLAG, before, after, steps)
@@ -98,6 +116,18 @@ def restore_flag(session: Session, by: By, project: str, flag: str, *, expected_
     return _save(session, by, Action.RESTORE_FLAG, before, after, steps)
 
 
+def _refuse_used(session: Session, flag: FlagView, states: tuple[FlagState, ...], since: date) -> None:
+    environments = {state.environment_id: state.environment for state in states}
+    found = usage.totals(session, environments, flag=flag.key, since=since)
+    used = [f"{environments[each.environment_id]}: {max(each.evaluations, each.exposures)}" for each in found]
+    if used:
+        raise Locked(
+            everywhere(flag),
+            f"it was used since {since} ({', '.join(used)}); applications that ask for it would get their "
+            "own default. Archive it by force if that is meant",
+        )
+
+
 def _save(
     session: Session, by: By, action: Action, before: FlagView, after: FlagView, steps: list[Step]
 ) -> FlagView:
@@ -107,6 +137,9 @@ def _save(
         "description": after.description,
         "variants": after.variants,
         "archived_at": after.archived_at,
+        "tags": flags.tags_to_text(after.tags),
+        "owner": after.owner,
+        "links": [asdict(link) for link in after.links],
     }
     if not flags.change(session, before.id, before.version, values):
         raise flag_conflict(known_flag(session, before.project, before.key), before.version)
