@@ -176,7 +176,7 @@ def test_a_difference_is_told_by_field_in_percent_with_the_units_moved() -> None
 
     found = differences(
         {**base, "version": 1, "rules": [rule]},  # type: ignore[list-item]
-        {**base, "version": 2, "off": "v2", "variants": {"v1": 1.0, "v3": True}, "rules": [other]},  # type: ignore[dict-item, list-item]
+        {**base, "version": 2, "off": "v2", "variants": {"v1": 1.0, "v3": True}, "rules": [other]},  # type: ignore[list-item]
     )
 
     assert [(each.field, each.before, each.after, each.moved) for each in found] == [
