@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from sqlalchemy.orm import Session
 
@@ -12,7 +13,9 @@ from flags.staleness import Patience, Reason, Use, reasons, served_now, shares_n
 from flags.storage import usage
 from flags.usage import UsageTotal
 
-_LATELY_DAYS = 7
+USED_DAYS: Final = 7
+"""How many days back a use still asks for a second thought before a flag is archived."""
+_LATELY_DAYS: Final = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

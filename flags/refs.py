@@ -52,7 +52,7 @@ class Keys:
         return key in self._keys
 
     def mentioned(self, run: str) -> Iterator[str]:
-        """The keys that are words of the run: of ``self.ranker.fit``, not of ``ranker-v2``, ``ranker`` is one."""
+        """The keys that are words of the run: ``ranker`` is one of ``x.ranker.fit``, not of ``ranker-v2``."""
         parts = run.split(".")
         for start in range(len(parts)):
             for end in range(start + 1, min(len(parts), start + self._parts) + 1):

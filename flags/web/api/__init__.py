@@ -3,8 +3,19 @@
 The application passes `refuse_model` to flask-openapi3 as its ``validation_error_callback``.
 """
 
-from flags.web.api import flags, history, keys, projects, serving
+from flags.web.api import audit, changes, flags, history, inventory, keys, projects, serving
 from flags.web.api.blueprint import blueprint
 from flags.web.json_bodies import refuse_model
 
-__all__ = ["blueprint", "flags", "history", "keys", "projects", "refuse_model", "serving"]
+__all__ = [
+    "audit",
+    "blueprint",
+    "changes",
+    "flags",
+    "history",
+    "inventory",
+    "keys",
+    "projects",
+    "refuse_model",
+    "serving",
+]

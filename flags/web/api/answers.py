@@ -48,10 +48,17 @@ class EnvironmentOut(BaseModel):
     key: str
     name: str
     revision: int
+    required_approvers: int
 
     @classmethod
     def of(cls, view: EnvironmentView) -> "EnvironmentOut":
-        return cls(project=view.project, key=view.key, name=view.name, revision=view.revision)
+        return cls(
+            project=view.project,
+            key=view.key,
+            name=view.name,
+            revision=view.revision,
+            required_approvers=view.required_approvers,
+        )
 
 
 class EnvironmentsOut(BaseModel):
@@ -96,6 +103,13 @@ class StateOut(BaseModel):
         )
 
 
+class LinkOut(BaseModel):
+    """Where to read more."""
+
+    label: str
+    url: str
+
+
 class FlagOut(BaseModel):
     """A flag and how it serves in each environment."""
 
@@ -109,6 +123,9 @@ class FlagOut(BaseModel):
     version: int
     created_at: datetime
     archived_at: datetime | None
+    tags: list[str]
+    owner: str
+    links: list[LinkOut]
     environments: dict[str, StateOut]
 
     @classmethod
@@ -125,6 +142,9 @@ class FlagOut(BaseModel):
             version=flag.version,
             created_at=flag.created_at,
             archived_at=flag.archived_at,
+            tags=list(flag.tags),
+            owner=flag.owner,
+            links=[LinkOut(label=each.label, url=each.url) for each in flag.links],
             environments={state.environment: StateOut.of(state) for state in detail.states},
         )
 
@@ -270,6 +290,7 @@ class ErrorDetail(BaseModel):
     expected_version: int | None = None
     actual_version: int | None = None
     theirs: dict[str, Any] | None = None
+    required_approvers: int | None = None
 
 
 class ErrorOut(BaseModel):

@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from flags import limits
-from flags.model import FlagEdit, NewFlag, RuleDraft, Targeting
+from flags.model import FlagEdit, Link, NewFlag, RuleDraft, Targeting
 from flags.weights import buckets_of_percent
 from pointsman.core.model import Condition, Kind, Operator, Scalar
 from runtime.errors import Invalid
@@ -85,6 +85,13 @@ class FlagIn(Body):
         )
 
 
+class LinkIn(Body):
+    """Where to read more; http or https."""
+
+    label: StrictStr = ""
+    url: StrictStr
+
+
 class FlagEditIn(Body):
     """New values for a flag; what is left out stays."""
 
@@ -92,11 +99,22 @@ class FlagEditIn(Body):
     name: StrictStr | None = None
     description: StrictStr | None = None
     variants: dict[StrictStr, JsonValue] | None = None
+    tags: list[StrictStr] | None = Field(None, description="Keys; a list takes a flag with tag:…")
+    owner: StrictStr | None = None
+    links: list[LinkIn] | None = None
     reason: Reason = ""
 
     def draft(self) -> FlagEdit:
         """The draft the service takes."""
-        return FlagEdit(name=self.name, description=self.description, variants=self.variants)
+        links = self.links
+        return FlagEdit(
+            name=self.name,
+            description=self.description,
+            variants=self.variants,
+            tags=None if self.tags is None else tuple(self.tags),
+            owner=self.owner,
+            links=None if links is None else tuple(Link(each.label, each.url) for each in links),
+        )
 
 
 class VersionIn(Body):
@@ -104,6 +122,12 @@ class VersionIn(Body):
 
     expected_version: Version
     reason: Reason = ""
+
+
+class ArchiveIn(VersionIn):
+    """Archiving; a flag that was used in the last seven days is archived only by force."""
+
+    force: StrictBool = False
 
 
 class EnabledIn(VersionIn):

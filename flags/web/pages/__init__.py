@@ -1,6 +1,15 @@
 """The flag pages for people. Importing the modules adds their routes to the blueprint."""
 
-from flags.web.pages import catalogue, keys, targeting
+from flags.web.pages import audit, catalogue, changes, inventory, keys, revisions, targeting
 from flags.web.pages.blueprint import blueprint
 
-__all__ = ["blueprint", "catalogue", "keys", "targeting"]
+__all__ = [
+    "audit",
+    "blueprint",
+    "catalogue",
+    "changes",
+    "inventory",
+    "keys",
+    "revisions",
+    "targeting",
+]

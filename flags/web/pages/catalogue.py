@@ -1,14 +1,19 @@
 """The flag pages: projects, flags, and switching them."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from flags import queries, service
+from flags.changes.model import Proposal
+from flags.inventory import USED_DAYS, recent_use
 from flags.model import FlagAt, FlagEdit, NewFlag
 from flags.web.pages.blueprint import blueprint
+from flags.web.pages.changes import propose
 from flags.web.pages.forms import VariantRow, rows_of_variants, variant_rows, variants_of, version_of
+from flags.web.pages.links import links_of, text_of_links
 from flags.web.pages.present import flag_line, rule_line
 from flags.web.place import page, place
 from flags.web.state import by
@@ -124,6 +129,8 @@ def show_flag(project: str, environment: str, flag: str) -> ResponseReturnValue:
         here = place(session, project, environment)
         detail = queries.get_flag(session, project, flag)
         revisions = queries.list_revisions(session, project, environment, flag=flag, limit=20)
+        used = recent_use(session, detail, days=USED_DAYS, now=datetime.now(UTC))
+        required = queries.get_environment(session, project, environment).required_approvers
     found = detail.state(environment)
     variants = tuple(detail.flag.variants)
     return page(
@@ -134,6 +141,8 @@ def show_flag(project: str, environment: str, flag: str) -> ResponseReturnValue:
         state=found,
         rules=[rule_line(rule, variants) for rule in found.rules],
         revisions=revisions,
+        used={} if detail.flag.archived_at else used,
+        required=required,
         base_url=state().settings.base_url,
         sample_default=_sample_default(detail.flag.kind, found.off, detail.flag.variants[found.off]),
     )
@@ -164,13 +173,19 @@ def edit_flag(project: str, environment: str, flag: str) -> ResponseReturnValue:
     form, error, conflict = request.form, None, None
     rows = variant_rows(form) if form else rows_of_variants(stored.variants, stored.kind)
     version = form.get("version", str(stored.version))
-    if form.get("press") == "save":
+    if form.get("press") in ("save", "propose"):
         try:
             edit = FlagEdit(
                 name=form.get("name", "").strip(),
                 description=form.get("description", ""),
                 variants=variants_of(rows, stored.kind),
+                tags=tuple(form.get("tags", "").split()),
+                owner=form.get("owner", "").strip(),
+                links=links_of(form.get("links", "")),
             )
+            if form["press"] == "propose":
+                at = FlagAt(project, environment, flag)
+                return propose(at, Proposal(variants=edit.variants), form.get("reason", ""))
             with state().database.session() as session:
                 service.edit_flag(
                     session,
@@ -190,6 +205,9 @@ def edit_flag(project: str, environment: str, flag: str) -> ResponseReturnValue:
         "version": version,
         "name": form.get("name", stored.name),
         "description": form.get("description", stored.description),
+        "tags": form.get("tags", " ".join(stored.tags)),
+        "owner": form.get("owner", stored.owner),
+        "links": form.get("links", text_of_links(stored.links)),
         "reason": form.get("reason", ""),
     }
     body = page(
@@ -208,10 +226,16 @@ def edit_flag(project: str, environment: str, flag: str) -> ResponseReturnValue:
 @blueprint.post("/p/<project>/<environment>/flags/<flag>/archive")
 def archive_flag(project: str, environment: str, flag: str) -> ResponseReturnValue:
     """Archive a flag, or bring it back."""
-    command = service.archive_flag if request.form.get("archived") == "yes" else service.restore_flag
     version = version_of(request.form.get("version", ""))
     with state().database.session() as session:
-        command(session, by(), project, flag, expected_version=version)
+        if request.form.get("archived") != "yes":
+            service.restore_flag(session, by(), project, flag, expected_version=version)
+        else:
+            sure = request.form.get("confirm", "").strip() == flag
+            since = None if sure else datetime.now(UTC).date() - timedelta(days=USED_DAYS)
+            service.archive_flag(
+                session, by(), project, flag, expected_version=version, unless_used_since=since
+            )
     return _to_flag(project, environment, flag)
 
 
