@@ -32,7 +32,7 @@ _STEPS: Final[dict[str, tuple[Command, str]]] = {
     "withdraw": (drafting.withdraw_change, "It is withdrawn."),
     "rebase": (
         drafting.rebase_change,
-        "It is written against the flag as it is now; approvals are cancelled.",
+        "It is rebased on the flag as it is now; approvals are cancelled.",
     ),
     "approve": (approving.approve_change, "You have approved it."),
     "reject": (approving.reject_change, "It is rejected."),
