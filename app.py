@@ -9,6 +9,8 @@ from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 from flask_wtf.csrf import CSRFProtect
 
+import flags.storage.change_tables
+import flags.storage.usage_tables  # noqa: F401  (naming every table is part of the wiring)
 import runtime.accounts.tables
 import runtime.audit
 import runtime.installation
@@ -19,11 +21,13 @@ from experiments.events.gauges import inbox_gauges
 from experiments.events.lake import Lake
 from experiments.events.steps import compact_lake, drain_inbox
 from experiments.guards import ExperimentGuard
+from experiments.opinions import ExperimentOpinion
 from experiments.refresh import refresh_reports
 from experiments.web import api as experiment_api
 from experiments.web import intake
 from experiments.web import pages as experiment_pages
 from flags.publisher import Publisher, caches_for
+from flags.service.due import publish_due
 from flags.web import api as flag_api
 from flags.web import delivery
 from flags.web import pages as flag_pages
@@ -67,7 +71,8 @@ def create_app(settings: Settings) -> Flask:
     web_state.attach(app, known)
     publisher = Publisher(caches_for(settings.redis_url))
     guards = (ExperimentGuard(),)
-    flags_state.attach(app, flags_state.FlagsState(publisher=publisher, guards=guards))
+    known_flags = flags_state.FlagsState(publisher=publisher, guards=guards, opinions=(ExperimentOpinion(),))
+    flags_state.attach(app, known_flags)
     for part in (errors, formats, limits, security):
         part.register(app)
     forms = CSRFProtect(app)
@@ -86,6 +91,9 @@ def create_worker(settings: Settings) -> Worker:
     """The worker on a migrated database: events to the lake, then reports."""
     database, lake = Database(settings.database_url), Lake(settings.lake_dir)
 
+    def changes(now: datetime) -> bool:
+        return publish_due(database, (ExperimentGuard(),), now)
+
     budget = Budget(spill=settings.spill_dir)
 
     def reports(now: datetime) -> bool:
@@ -96,6 +104,7 @@ def create_worker(settings: Settings) -> Worker:
         [
             Step(name="drain", run=lambda now: drain_inbox(database, lake, now), every_s=1.0),
             Step(name="reports", run=reports, every_s=1.0),
+            Step(name="changes", run=changes, every_s=1.0),
             Step(name="compact", run=lambda _: compact_lake(lake), every_s=60.0),
         ],
     )

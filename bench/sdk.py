@@ -121,9 +121,11 @@ def _offline(directory: Path) -> Client:
     """A client with its ruleset on disk and a server that is away: the hot path is the same."""
     from pointsman.address import parse_address
     from pointsman.ruleset_file import RulesetFile
+    from pointsman.shelf import Shelf
 
     url, key = "http://127.0.0.1:9", "bench"
-    RulesetFile(directory, parse_address(url), key, 10**7).save(encode(ruleset()), "")
+    shelf = Shelf(None, limit=10**7)
+    RulesetFile(directory, parse_address(url), key, 10**7, shelf).save(encode(ruleset()), "")
     client = Client(url, key=key, options=Options(cache_dir=directory, poll_interval_s=3600))
     for flag in ruleset().flags:
         chosen = client.variant(flag, unit="user-42", context=_CONTEXT)

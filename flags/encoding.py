@@ -1,12 +1,18 @@
 """Flags and states as JSON for people, programs and the history. Pure."""
 
 import json
+from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from flags.model import FlagState, FlagView, SegmentView
+from flags.model import FlagState, FlagView, Link, SegmentView
 from flags.wire import flag_to_json, nodes_to_json, requires_to_json, rules_to_json, switches_to_json
 from pointsman.core.model import Flag
+
+_COMPARED: Final = (
+    *("name", "description", "tags", "owner", "links"),
+    *("unit_type", "sticky", "schema", "archived_at"),
+)
 
 
 def served_json(flag: Flag | None) -> dict[str, Any] | None:
@@ -26,6 +32,9 @@ def flag_json(flag: FlagView) -> dict[str, Any]:
         "key": flag.key,
         "name": flag.name,
         "description": flag.description,
+        "tags": list(flag.tags),
+        "owner": flag.owner,
+        "links": [asdict(link) for link in flag.links],
         "kind": flag.kind.value,
         "variants": flag.variants,
         "unit_type": flag.unit_type,
@@ -40,7 +49,7 @@ def flag_json(flag: FlagView) -> dict[str, Any]:
 def differences(before: FlagView, after: FlagView) -> dict[str, Any]:
     """What an edit changed, by field; of variants only the names (their payloads are in the revision)."""
     changed: dict[str, Any] = {}
-    for field in ("name", "description", "unit_type", "sticky", "schema", "archived_at"):
+    for field in _COMPARED:
         old, new = getattr(before, field), getattr(after, field)
         if old != new:
             changed[field] = {"before": _plain(old), "after": _plain(new)}
@@ -97,4 +106,6 @@ def _payloads(flag: FlagView) -> dict[str, str]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [asdict(each) if isinstance(each, Link) else each for each in value]
     return value.isoformat() if isinstance(value, datetime) else value

@@ -31,6 +31,18 @@ class Action(StrEnum):
     KEEP_LATE = "flag.keep"
     RERANDOMISE = "flag.rerandomise"
     FORGET_UNIT = "unit.forget"
+    REVERT_FLAG = "flag.revert"
+    SET_APPROVERS = "environment.approvers"
+    WRITE_CHANGE = "change.write"
+    SUBMIT_CHANGE = "change.submit"
+    APPROVE_CHANGE = "change.approve"
+    REJECT_CHANGE = "change.reject"
+    WITHDRAW_CHANGE = "change.withdraw"
+    SCHEDULE_CHANGE = "change.schedule"
+    UNSCHEDULE_CHANGE = "change.unschedule"
+    REBASE_CHANGE = "change.rebase"
+    PUBLISH_CHANGE = "change.publish"
+    FAIL_CHANGE = "change.fail"
     CREATE_KEY = "key.create"
     REVOKE_KEY = "key.revoke"
 
@@ -66,8 +78,12 @@ Guards: TypeAlias = tuple[Guard, ...]
 
 @dataclass(frozen=True, slots=True)
 class By:
-    """Who changes something, why, and who may object."""
+    """Who changes something, why, and who may object.
+
+    ``approvals``: how many people have approved this very change; None: it is no published change request.
+    """
 
     actor: Actor
     reason: str = ""
     guards: Guards = ()
+    approvals: int | None = None

@@ -63,6 +63,16 @@ class EnvironmentView:
     name: str
     revision: int
     holdout: int = 0
+    required_approvers: int = 0
+    """How many people must approve a change here before it is published; 0: anybody changes directly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where to read more about a flag."""
+
+    label: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +98,9 @@ class FlagView:
     scheme: Scheme = Scheme.POINTSMAN
     sticky: bool = False
     schema: dict[str, Json] | None = None
+    tags: tuple[str, ...] = ()
+    owner: str = ""
+    links: tuple[Link, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,6 +267,9 @@ class FlagEdit:
     sticky: bool | None = None
     schema: Mapping[str, Json] | None = None
     moves: Mapping[str, str] = field(default_factory=dict)
+    tags: tuple[str, ...] | None = None
+    owner: str | None = None
+    links: tuple[Link, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from flags.assignments import Assignment, UnitView
 from flags.entry import unit_problem
+from flags.labels import read_search
 from flags.layering import layer_view
 from flags.limits import MOST_ROWS, NAME_CHARACTERS
 from flags.model import (
@@ -77,7 +78,9 @@ def list_flags(
     limit: int = 100,
     offset: int = 0,
 ) -> Page[FlagDetail]:
-    """Flags by key, with their states; ``search`` finds part of a key or name. NotFound (the project).
+    """Flags by key, with their states. NotFound (the project).
+
+    ``search`` is part of a key or name, and ``tag:…`` or ``owner:…`` among other words.
 
     ``limit`` above 1,000 means 1,000.
     """
@@ -86,7 +89,7 @@ def list_flags(
     page = flags.page(
         session,
         project,
-        search=search,
+        search=read_search(search),
         archived=archived,
         limit=max(0, min(limit, MOST_AT_ONCE)),
         offset=max(0, min(offset, MOST_ROWS)),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from flags.model import Targeting
 from pointsman.core.model import (
     AllOf,
     AnyOf,
@@ -34,6 +35,11 @@ def nodes_of(rules: Iterable[Rule], requires: Iterable[Serves]) -> Iterator[Node
     yield from requires
     for rule in rules:
         yield from every_node(rule.conditions)
+
+
+def proposed_nodes(targeting: Targeting) -> list[Node]:
+    """The roots of everything a draft asks."""
+    return [*targeting.requires, *(node for rule in targeting.rules for node in rule.conditions)]
 
 
 def flags_in(nodes: Iterable[Node]) -> frozenset[str]:

@@ -67,6 +67,12 @@ class Database:
         with self._readers() as session:
             yield session
 
+    @contextmanager
+    def rehearsing(self) -> Iterator[Session]:
+        """One transaction that may write and is always rolled back: to see what would happen."""
+        with self._sessions() as session:
+            yield session
+
     def close(self) -> None:
         """Give every connection back."""
         self.engine.dispose()

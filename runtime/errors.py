@@ -5,6 +5,7 @@ PointsmanError
 ├── NotFound         nothing by that name
 ├── Conflict         somebody else changed it first; carries both versions
 ├── Locked           it may not change now; says why
+│   └── ApprovalRequired  it changes only by an approved change request
 ├── Unauthenticated  who is asking is unknown
 └── Forbidden        who is asking may not
 """
@@ -72,6 +73,24 @@ class Locked(PointsmanError):
     def __init__(self, subject: str, reason: str) -> None:
         super().__init__(f"{subject} is locked: {reason}")
         self.subject, self.reason = subject, reason
+
+
+class ApprovalRequired(Locked):
+    """Changes of ``subject`` need ``required`` approvals; this one has fewer."""
+
+    code = "approval_required"
+
+    def __init__(self, subject: str, required: int) -> None:
+        people = "one other person" if required == 1 else f"{required} other people"
+        super().__init__(
+            subject,
+            f"a change here must be approved by {people}; open a change request. "
+            "Switching a flag off is always allowed at once",
+        )
+        self.required = required
+
+    def details(self) -> dict[str, Any]:
+        return {"required_approvers": self.required}
 
 
 class Unauthenticated(PointsmanError):

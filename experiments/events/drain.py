@@ -26,6 +26,7 @@ from sqlalchemy.orm import Session
 from experiments.events import instances, storage
 from experiments.events.batch import accepted, unpack
 from experiments.events.lake import TABLES, Lake
+from experiments.events.tally import Tally
 from runtime.database import Database
 
 MOST_BATCHES: Final = 200
@@ -44,10 +45,12 @@ def drain_once(database: Database, lake: Lake, name_of: EnvironmentName, *, now:
         return 0
     with database.reading() as session:
         batches = storage.batches_of(session, drain)
-    _write(lake, drain, batches, name_of)
+    tally = Tally()
+    _write(lake, drain, batches, name_of, tally)
     with database.session() as session:
         if storage.finish_drain(session, drain, now=now):
             instances.note(session, batches)
+            tally.write(session)
     return drain.events
 
 
@@ -64,12 +67,16 @@ def _open(session: Session, lake: Lake, now: datetime) -> storage.Drain | None:
 
 
 def _write(
-    lake: Lake, drain: storage.Drain, batches: tuple[storage.StoredBatch, ...], name_of: EnvironmentName
+    lake: Lake,
+    drain: storage.Drain,
+    batches: tuple[storage.StoredBatch, ...],
+    name_of: EnvironmentName,
+    tally: Tally,
 ) -> None:
     from experiments.events.columns import to_tables
 
     old = [batch.batch for batch in batches if batch.received_at < drain.writing_since]
-    for table, rows in to_tables(_rows(batches, name_of)).items():
+    for table, rows in to_tables(_rows(batches, name_of, tally)).items():
         if not lake.has(table, drain.writer, drain.number):
             fresh = lake.without_known(table, rows, old)
             if fresh.num_rows:
@@ -79,11 +86,12 @@ def _write(
 
 
 def _rows(
-    batches: tuple[storage.StoredBatch, ...], name_of: EnvironmentName
+    batches: tuple[storage.StoredBatch, ...], name_of: EnvironmentName, tally: Tally
 ) -> Iterator[tuple[str, str, dict[str, object]]]:
     names = {batch.environment_id: name_of(batch.environment_id) for batch in batches}
     for batch in batches:
         if batch.body is None:  # finished by another worker between our two transactions
             continue
         for event in accepted(unpack(batch.body, batch.encoding), batch.rejected):
+            tally.add(batch.environment_id, event)
             yield names[batch.environment_id], batch.batch, event

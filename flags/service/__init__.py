@@ -8,10 +8,11 @@ from flags.service.catalogue import archive_flag, create_flag, edit_flag, restor
 from flags.service.enrolment import Exposed, assign, enrol_exposed, sticky_flags
 from flags.service.keys import create_sdk_key, revoke_sdk_key
 from flags.service.memory import forget_unit, keep_late, rerandomise
-from flags.service.places import create_environment, create_project
+from flags.service.places import create_environment, create_project, set_required_approvers
 from flags.service.population import create_layer, delete_layer, set_holdout
+from flags.service.restoring import revert_revision
 from flags.service.segments import create_segment, delete_segment, edit_segment
-from flags.service.serving import preview_targeting, set_enabled, set_targeting
+from flags.service.serving import drafted, preview_targeting, set_enabled, set_targeting
 
 __all__ = [
     "Exposed",
@@ -25,6 +26,7 @@ __all__ = [
     "create_segment",
     "delete_layer",
     "delete_segment",
+    "drafted",
     "edit_flag",
     "edit_segment",
     "enrol_exposed",
@@ -33,9 +35,11 @@ __all__ = [
     "preview_targeting",
     "rerandomise",
     "restore_flag",
+    "revert_revision",
     "revoke_sdk_key",
     "set_enabled",
     "set_holdout",
+    "set_required_approvers",
     "set_targeting",
     "sticky_flags",
 ]

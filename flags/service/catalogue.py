@@ -1,7 +1,7 @@
 """Commands on a flag as it is in every environment: create, edit, archive, restore."""
 
-from dataclasses import replace
-from datetime import UTC, datetime
+from dataclasses import asdict, replace
+from datetime import UTC, date, datetime
 from typing import Final
 
 from sqlalchemy.orm import Session
@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 from flags import limits
 from flags.encoding import differences
 from flags.guards import Action, By
-from flags.model import FlagEdit, FlagView, NewFlag, ProjectView
+from flags.labels import check_labels
+from flags.model import FlagAt, FlagEdit, FlagState, FlagView, NewFlag, ProjectView
 from flags.service.departures import refuse_asked, without
 from flags.service.opening import (
     everywhere,
@@ -21,7 +22,8 @@ from flags.service.opening import (
 )
 from flags.service.places import first_state
 from flags.service.publishing import Step, publish, step, trace
-from flags.storage import flags, places
+from flags.service.surroundings import refuse_stranded
+from flags.storage import flags, places, usage
 from flags.validation import check_named, check_scheme, check_unit_type, check_variants, refuse
 from runtime.errors import Invalid, Locked
 
@@ -55,13 +57,14 @@ def create_flag(session: Session, by: By, project: str, new: NewFlag) -> FlagVie
 def edit_flag(
     session: Session, by: By, project: str, flag: str, edit: FlagEdit, *, expected_version: int
 ) -> FlagView:
-    """The flag with new name, description or variants; an edit that changes nothing leaves no trace.
+    """The flag with new name, labels or variants; an edit that changes nothing leaves no trace.
 
     Only new variants touch rulesets. Invalid: also for removing a variant that a rule still serves.
     NotFound, Conflict, Locked (archived, or a guard).
     """
     refuse(check_named(name=edit.name or "", description=edit.description or ""))
     refuse(check_unit_type(edit.unit_type) if edit.unit_type is not None else ())
+    refuse(check_labels(edit))
     before, states = open_flag(session, project, flag, expected_version)
     refuse_archived(before)
     after = replace(
@@ -72,6 +75,9 @@ def edit_flag(
         unit_type=before.unit_type if edit.unit_type is None else edit.unit_type,
         sticky=before.sticky if edit.sticky is None else edit.sticky,
         schema=before.schema if edit.schema is None else dict(edit.schema) or None,
+        tags=before.tags if edit.tags is None else edit.tags,
+        owner=before.owner if edit.owner is None else edit.owner,
+        links=before.links if edit.links is None else edit.links,
     )
     changed = differences(before, after)
     if not changed:
@@ -86,11 +92,24 @@ def edit_flag(
     return _save(session, by, Action.EDIT_FLAG, before, after, steps)
 
 
-def archive_flag(session: Session, by: By, project: str, flag: str, *, expected_version: int) -> FlagView:
-    """The flag leaves every ruleset; its key and history stay. NotFound, Conflict, Locked."""
+def archive_flag(
+    session: Session,
+    by: By,
+    project: str,
+    flag: str,
+    *,
+    expected_version: int,
+    unless_used_since: date | None = None,
+) -> FlagView:
+    """The flag leaves every ruleset; its key and history stay. NotFound, Conflict.
+
+    Locked: archived already, a guard, or used on or after the day ``unless_used_since``.
+    """
     before, states = open_flag(session, project, flag, expected_version)
     refuse_archived(before)
     refuse_asked(session, before, states, None)
+    if unless_used_since is not None:
+        _refuse_used(session, before, states, unless_used_since)
     after = replace(before, archived_at=datetime.now(UTC))
     steps = [step(before, after, state) for state in states]
     return _save(session, by, Action.ARCHIVE_FLAG, before, after, steps)
@@ -101,9 +120,23 @@ def restore_flag(session: Session, by: By, project: str, flag: str, *, expected_
     before, states = open_flag(session, project, flag, expected_version)
     if before.archived_at is None:
         raise Locked(everywhere(before), "it is not archived")
+    for state in states:
+        refuse_stranded(session, FlagAt(project, state.environment, flag), state)
     after = replace(before, archived_at=None)
     steps = [step(before, after, state) for state in states]
     return _save(session, by, Action.RESTORE_FLAG, before, after, steps)
+
+
+def _refuse_used(session: Session, flag: FlagView, states: tuple[FlagState, ...], since: date) -> None:
+    environments = {state.environment_id: state.environment for state in states}
+    found = usage.totals(session, environments, flag=flag.key, since=since)
+    used = [f"{environments[each.environment_id]}: {max(each.evaluations, each.exposures)}" for each in found]
+    if used:
+        raise Locked(
+            everywhere(flag),
+            f"it was used since {since} ({', '.join(used)}); applications that ask for it would get their "
+            "own default. Archive it by force if that is meant",
+        )
 
 
 def _save(
@@ -118,6 +151,9 @@ def _save(
         "unit_type": after.unit_type,
         "sticky": after.sticky,
         "schema": after.schema,
+        "tags": flags.tags_to_text(after.tags),
+        "owner": after.owner,
+        "links": [asdict(link) for link in after.links],
     }
     if not flags.change(session, before.id, before.version, values):
         raise flag_conflict(known_flag(session, before.project, before.key), before.version)

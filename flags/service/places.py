@@ -1,5 +1,6 @@
 """Commands on projects and environments."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -8,11 +9,11 @@ from sqlalchemy.orm import Session
 from flags import limits
 from flags.guards import Action, By
 from flags.model import EnvironmentView, FlagState, FlagView, ProjectView
-from flags.service.opening import open_project
+from flags.service.opening import open_environment, open_project
 from flags.service.publishing import trace
 from flags.storage import flags, places, states
 from flags.validation import check_named, refuse
-from runtime.errors import Invalid
+from runtime.errors import Conflict, Invalid
 
 FIRST_ENVIRONMENTS: Final = (("dev", "Development"), ("staging", "Staging"), ("prod", "Production"))
 
@@ -46,6 +47,28 @@ def create_environment(
     states.add(session, [first_state(flag, environment) for flag in flags.all_flags(session, project)])
     trace(session, by, Action.CREATE_ENVIRONMENT, f"{project}/{key}", {"name": environment.name})
     return environment
+
+
+def set_required_approvers(
+    session: Session, by: By, project: str, environment: str, count: int, *, expected: int
+) -> EnvironmentView:
+    """How many people must approve a change of this environment from now on; 0: none.
+
+    Setting what is set already leaves no trace. Invalid, NotFound. Conflict: it is not ``expected`` now.
+    """
+    if not 0 <= count <= limits.MOST_APPROVERS:
+        raise Invalid("required_approvers", f"must be from 0 to {limits.MOST_APPROVERS}")
+    before = open_environment(session, project, environment)
+    if before.required_approvers != expected:
+        theirs = {"required_approvers": before.required_approvers}
+        subject = f"required approvers of {environment!r}"
+        raise Conflict(subject, expected, before.required_approvers, theirs)
+    if before.required_approvers == count:
+        return before
+    places.set_required_approvers(session, before.id, count)
+    details = {"before": before.required_approvers, "after": count}
+    trace(session, by, Action.SET_APPROVERS, f"{project}/{environment}", details)
+    return replace(before, required_approvers=count)
 
 
 def first_state(

@@ -16,6 +16,8 @@ from flags.storage import places, revisions, states
 from flags.validation import check_reason, check_served, refuse
 from pointsman.core.model import Flag
 from runtime import audit
+from runtime.actors import ActorKind
+from runtime.errors import ApprovalRequired
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,7 @@ def publish(session: Session, by: By, action: Action, steps: Sequence[Step]) -> 
     gets switched off is not checked, so that a broken one can be). Locked: a guard objects. Conflict.
     """
     changes = [each.change(action) for each in steps]
+    _refuse_unapproved(session, by, steps, changes)
     for change in changes:
         if change.after is not None and not _switches_off(change, change.after):
             refuse(check_served(change.after))
@@ -100,6 +103,27 @@ def trace(session: Session, by: By, action: Action, subject: str, details: Mappi
     reason = {"reason": by.reason} if by.reason else {}
     audit.record(session, by.actor, action.value, subject, {**details, **reason})
     metrics.count_command(session, action.value)
+
+
+def _refuse_unapproved(session: Session, by: By, steps: Sequence[Step], changes: Sequence[Change]) -> None:
+    """ApprovalRequired: a person or program changes a protected environment directly.
+
+    A new flag is free: it begins switched off. So is whatever a change request does with enough approvals.
+    """
+    if by.actor.kind is ActorKind.SYSTEM and by.approvals is None:
+        return  # experiments' guards and rollouts must act at once
+    places_by_id = places.environments_by_id(session, [each.state.environment_id for each in steps])
+    for each, change in zip(steps, changes, strict=True):
+        required = places_by_id[each.state.environment_id].required_approvers
+        if (by.approvals or 0) < required and not _is_free(change):
+            raise ApprovalRequired(change.at.path, required)
+
+
+def _is_free(change: Change) -> bool:
+    if change.after is None:
+        return False
+    is_new_and_off = change.before is None and not change.after.enabled
+    return is_new_and_off or _switches_off(change, change.after)
 
 
 def _switches_off(change: Change, after: Flag) -> bool:

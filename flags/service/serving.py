@@ -8,6 +8,7 @@ from flags.encoding import same_state
 from flags.guards import Action, By
 from flags.model import FlagAt, FlagState, FlagView, Targeting
 from flags.ranging import Draw
+from flags.references import proposed_nodes
 from flags.service import sticky
 from flags.service.opening import open_state
 from flags.service.publishing import publish, step, trace
@@ -54,13 +55,20 @@ def preview_targeting(session: Session, at: FlagAt, targeting: Targeting) -> Tar
     return preview(state, after.default, after.rules)
 
 
+def drafted(session: Session, at: FlagAt, state: FlagState, targeting: Targeting) -> FlagState:
+    """The state as ``set_targeting`` would make it, but for kept units; writes nothing. Invalid, NotFound."""
+    flag = flags.flag(session, at.project, at.flag)
+    if flag is None:
+        raise NotFound("flag", f"{at.project}/{at.flag}")
+    return _targeted(session, at, flag, state, targeting)
+
+
 def _targeted(
     session: Session, at: FlagAt, flag: FlagView, state: FlagState, targeting: Targeting
 ) -> FlagState:
     environment = places.environment(session, at.project, at.environment)
     assert environment is not None  # noqa: S101  (the state was found there)
-    nodes = [*targeting.requires, *(node for rule in targeting.rules for node in rule.conditions)]
-    world = world_of(session, environment, nodes)
+    world = world_of(session, environment, proposed_nodes(targeting))
     refuse(check_targeting(targeting, flag.key, flag.variants, world))
     rooms = rooms_of(session, environment, flag.key, targeting.rules)
     rules, next_rule = ranged(

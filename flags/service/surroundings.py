@@ -4,12 +4,15 @@ from collections.abc import Iterable, Mapping
 
 from sqlalchemy.orm import Session
 
-from flags.model import EnvironmentView, RuleDraft
+from flags.gates import free_buckets, width
+from flags.model import EnvironmentView, FlagAt, FlagState, RuleDraft
 from flags.ranging import Room
-from flags.references import every_node, flags_in, nodes_of, segments_in
-from flags.storage import flags, layers, segments, states
-from flags.world import EMPTY, World
+from flags.references import every_node, flags_in, layers_in, nodes_of, segments_in
+from flags.storage import flags, layers, places, segments, states
+from flags.validation import refuse
+from flags.world import EMPTY, World, check_needs, check_references
 from pointsman.core.model import GateKind, Node, Rule, Span
+from runtime.errors import Invalid
 
 
 def world_of(session: Session, at: EnvironmentView, nodes: Iterable[Node]) -> World:
@@ -42,6 +45,24 @@ def rooms_of(
     return {
         each.key: Room(seed=each.seed, taken=taken.get(each.key, ())) for each in layers.layers(session, at)
     }
+
+
+def refuse_stranded(session: Session, at: FlagAt, state: FlagState) -> None:
+    """Invalid: the state refers to what is no longer there, or to room in a layer that others have by now."""
+    environment = places.environment(session, at.project, at.environment)
+    assert environment is not None  # noqa: S101  (the state was found there)
+    nodes = list(nodes_of(state.rules, state.requires))
+    world = world_of(session, environment, nodes)
+    refuse(check_references(nodes, world, "rules"))
+    refuse(check_needs(at.flag, nodes, world))
+    if not layers_in(state.rules):
+        return
+    others = states.with_references(session, environment.id, "layer").items()
+    taken = taken_in_layers({key: each.rules for key, each in others}, at.flag)
+    own = taken_in_layers({at.flag: state.rules}, "")
+    for layer, spans in own.items():
+        if free_buckets([*spans, *taken.get(layer, ())]) + width(spans) != free_buckets(taken.get(layer, ())):
+            raise Invalid("rules", f"other flags have its room in layer {layer!r} by now; take it out first")
 
 
 def taken_in_layers(rules: Mapping[str, tuple[Rule, ...]], but: str) -> dict[str, tuple[Span, ...]]:

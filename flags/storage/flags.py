@@ -1,14 +1,15 @@
 """Flags: reading, adding, and changing on condition of a version."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from flags.labels import Search
 from flags.limits import is_key
-from flags.model import FlagView, NewFlag, Page, ProjectView
+from flags.model import FlagView, Link, NewFlag, Page, ProjectView
 from flags.storage.tables import FlagRow, ProjectRow
 from pointsman.core.model import Kind, Scheme
 
@@ -36,19 +37,23 @@ def variants_of(session: Session, project_key: str, keys: Iterable[str]) -> dict
 
 
 def page(
-    session: Session, project_key: str, *, search: str, archived: bool, limit: int, offset: int
+    session: Session, project_key: str, *, search: Search, archived: bool, limit: int, offset: int
 ) -> Page[FlagView]:
-    """Flags whose key or name contains ``search``, by key."""
+    """Flags that match the search, by key."""
     query = _flags(project_key).where(
         FlagRow.archived_at.is_not(None) if archived else FlagRow.archived_at.is_(None)
     )
-    if search:
+    if search.text:
         query = query.where(
             or_(
-                FlagRow.key.icontains(search, autoescape=True),
-                FlagRow.name.icontains(search, autoescape=True),
+                FlagRow.key.icontains(search.text, autoescape=True),
+                FlagRow.name.icontains(search.text, autoescape=True),
             )
         )
+    for tag in search.tags:
+        query = query.where(FlagRow.tags.contains(f" {tag} ", autoescape=True))
+    if search.owner:
+        query = query.where(FlagRow.owner.icontains(search.owner, autoescape=True))
     total = session.scalars(select(func.count()).select_from(query.subquery())).one()
     rows = session.scalars(query.order_by(FlagRow.key).limit(limit).offset(offset))
     return Page(items=tuple(_view(row, project_key) for row in rows), total=total, offset=offset)
@@ -101,6 +106,11 @@ def change(session: Session, flag_id: int, expected_version: int, values: Mappin
     return changed is not None
 
 
+def tags_to_text(tags: Sequence[str]) -> str:
+    """Tags as the column keeps them."""
+    return f" {' '.join(tags)} " if tags else ""
+
+
 def _flags(project_key: str) -> Select[FlagRow]:
     return (
         select(FlagRow)
@@ -126,4 +136,7 @@ def _view(row: FlagRow, project_key: str) -> FlagView:
         scheme=Scheme(row.scheme),
         sticky=row.sticky,
         schema=row.schema,
+        tags=tuple(row.tags.split()),
+        owner=row.owner,
+        links=tuple(Link(**each) for each in row.links),
     )

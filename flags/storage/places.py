@@ -1,6 +1,7 @@
 """Projects and environments: reading, adding, locking, and moving a revision on."""
 
 import secrets
+from collections.abc import Collection
 from datetime import datetime
 from typing import TypeVar
 
@@ -97,6 +98,19 @@ def set_holdout(session: Session, environment_id: int, share: int) -> None:
     session.execute(update(EnvironmentRow).where(EnvironmentRow.id == environment_id).values(holdout=share))
 
 
+def environments_by_id(session: Session, ids: Collection[int]) -> dict[int, EnvironmentView]:
+    """Those environments, by their row's id."""
+    query = select(EnvironmentRow, ProjectRow.key).join(ProjectRow).where(EnvironmentRow.id.in_(ids))
+    return {row.id: _environment(row, project) for row, project in session.execute(query)}
+
+
+def set_required_approvers(session: Session, environment_id: int, count: int) -> None:
+    """Write how many approvals a change of this environment needs."""
+    session.execute(
+        update(EnvironmentRow).where(EnvironmentRow.id == environment_id).values(required_approvers=count)
+    )
+
+
 def _locking(query: Select[Row], of: type[Row]) -> Select[Row]:
     # key_share: changes wait for one another, but rows that only refer to this one (incoming events) do not.
     # populate_existing: what this session read before it had the lock may be out of date.
@@ -123,5 +137,11 @@ def _project(row: ProjectRow) -> ProjectView:
 
 def _environment(row: EnvironmentRow, project_key: str) -> EnvironmentView:
     return EnvironmentView(
-        id=row.id, project=project_key, key=row.key, name=row.name, revision=row.revision, holdout=row.holdout
+        id=row.id,
+        project=project_key,
+        key=row.key,
+        name=row.name,
+        revision=row.revision,
+        holdout=row.holdout,
+        required_approvers=row.required_approvers,
     )

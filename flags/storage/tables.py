@@ -51,6 +51,7 @@ class EnvironmentRow(Base):
     stamp: Mapped[str] = mapped_column(String(32))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     holdout: Mapped[int] = mapped_column(server_default="0")
+    required_approvers: Mapped[int] = mapped_column(default=0)
 
 
 class FlagRow(Base):
@@ -74,6 +75,10 @@ class FlagRow(Base):
     scheme: Mapped[str] = mapped_column(String(32), server_default="pointsman")
     sticky: Mapped[bool] = mapped_column(server_default=false())
     schema: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    # Keys between spaces, " nlp search ", so that one is found by looking for it with its spaces.
+    tags: Mapped[str] = mapped_column(Text, default="")
+    owner: Mapped[str] = mapped_column(String(200), default="")
+    links: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
 
 
 class FlagStateRow(Base):

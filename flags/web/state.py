@@ -6,6 +6,7 @@ from typing import Final
 from flask import Flask, current_app
 
 from flags.guards import By, Guards
+from flags.opinions import Opinions
 from flags.publisher import Publisher
 from runtime.web.auth import require_actor
 
@@ -18,6 +19,7 @@ class FlagsState:
 
     publisher: Publisher
     guards: Guards = ()
+    opinions: Opinions = ()
 
 
 def attach(app: Flask, state: FlagsState) -> None:

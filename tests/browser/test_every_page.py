@@ -7,9 +7,13 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from experiments.metrics import proportion
+from flags.changes.model import Proposal
+from flags.guards import By
+from flags.model import FlagAt, Targeting
+from flags.service.drafting import create_change
 from tests.browser.conftest import Site
 from tests.browser.test_admin_story import serve_users, wait_for_report
-from tests.flows.making import running_experiment
+from tests.flows.making import ANNA, running_experiment
 from tests.platform import opened
 
 PAGES = [
@@ -21,6 +25,11 @@ PAGES = [
     "/p/demo/prod/flags/ranker/targeting",
     "/p/demo/prod/keys",
     "/p/demo/prod/history",
+    "/p/demo/prod/history/2",
+    "/p/demo/prod/changes",
+    "/p/demo/prod/changes/1",
+    "/p/demo/prod/inventory",
+    "/audit",
     "/p/demo/prod/pipeline",
     "/p/demo/prod/experiments",
     "/p/demo/prod/experiments/new",
@@ -35,6 +44,9 @@ def furnished(site: Site) -> Site:
     """A project with a flag, and a running experiment that has a report."""
     with opened(site.settings) as database:
         made = running_experiment(database, "ranker", ("v1", "v2"), (proportion("click"),))
+        with database.session() as session:
+            draft = Proposal(targeting=Targeting(rules=(), default="v2", off="v1"))
+            create_change(session, By(ANNA, "a draft"), FlagAt("demo", "prod", "ranker"), draft)
     serve_users(site, made.sdk_key, "ranker")
     wait_for_report(site, made.at)
     return site

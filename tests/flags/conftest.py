@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+import flags.storage.change_tables
+import flags.storage.usage_tables  # noqa: F401  (names the tables)
 import runtime.accounts.tables
 import runtime.audit  # noqa: F401  (names the tables)
 from runtime.database import Base, Database
@@ -12,7 +14,8 @@ from runtime.database import Base, Database
 HOUSES = (
     *("projects", "environments", "flags", "flag_states", "sdk_keys", "revisions", "segments", "layers"),
     *("unit_sets", "assignments", "assignment_changes"),
-    *("audit", "people", "sessions", "api_tokens"),
+    *("change_requests", "change_approvals", "flag_usage"),
+    *("audit", "audit_head", "people", "sessions", "api_tokens"),
 )
 
 

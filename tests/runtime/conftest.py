@@ -16,7 +16,16 @@ from runtime.database import Base, Database
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     opened = Database(f"sqlite:///{tmp_path / 'test.db'}")
-    names = ("people", "sessions", "sign_in_links", "api_tokens", "audit", "installation", "leases")
+    names = (
+        "people",
+        "sessions",
+        "sign_in_links",
+        "api_tokens",
+        "audit",
+        "audit_head",
+        "installation",
+        "leases",
+    )
     Base.metadata.create_all(opened.engine, [Base.metadata.tables[name] for name in names])
     yield opened
     opened.close()

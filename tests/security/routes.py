@@ -13,6 +13,7 @@ ARGUMENTS: Final = {
     "experiment": "trial",
     "key_id": 1,
     "revision": 1,
+    "number": 1,
     "token": "psl_unknown",
     "filename": "style.css",
 }

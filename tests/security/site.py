@@ -11,6 +11,10 @@ import urllib3
 
 from experiments.events import storage
 from experiments.metrics import mean, proportion
+from flags.changes.model import Proposal
+from flags.guards import By
+from flags.model import FlagAt
+from flags.service.drafting import create_change
 from runtime.accounts import service as accounts
 from runtime.actors import SYSTEM
 from runtime.database import Database
@@ -38,6 +42,8 @@ def furnish(database: Database) -> Secrets:
     with database.session() as session:
         accounts.ensure_person(session, SYSTEM, ADA, now=now)
         accounts.set_password(session, SYSTEM, ADA, PASSWORD)
+        draft = Proposal(enabled=False)
+        create_change(session, By(SYSTEM, "a draft"), FlagAt("demo", "prod", "ranker"), draft)
         return Secrets(
             sdk_key=running.sdk_key,
             api_token=accounts.create_api_token(session, SYSTEM, "tests", now=now),

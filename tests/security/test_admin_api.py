@@ -11,6 +11,8 @@ from tests.security.site import Site
 FLAG = "/projects/demo/flags/ranker"
 STATE = f"{FLAG}/environments/prod"
 TRIAL = "/projects/demo/environments/prod/experiments/trial"
+CHANGE = "/projects/demo/environments/prod/changes/1"
+STEPS = ("submit", "approve", "reject", "withdraw", "rebase", "publish", "schedule", "unschedule")
 WRITES = [
     ("POST", "/projects"),
     ("POST", "/projects/demo/environments"),
@@ -21,6 +23,11 @@ WRITES = [
     ("PUT", f"{STATE}/enabled"),
     ("PUT", f"{STATE}/targeting"),
     ("POST", f"{STATE}/targeting/preview"),
+    ("PUT", "/projects/demo/environments/prod/approvers"),
+    ("POST", "/projects/demo/environments/prod/revisions/1/revert"),
+    ("POST", f"{STATE}/changes"),
+    ("PUT", f"{CHANGE}"),
+    *(("POST", f"{CHANGE}/{step}") for step in STEPS),
     ("POST", "/projects/demo/environments/prod/keys"),
     ("POST", "/projects/demo/environments/prod/experiments"),
     ("PUT", TRIAL),
@@ -70,6 +77,16 @@ FIELDS = [
     "brief",
     "unit_type",
     "flag_rule",
+    "proposal",
+    "submit",
+    "publish_at",
+    "required_approvers",
+    "expected",
+    "side",
+    "force",
+    "tags",
+    "owner",
+    "links",
     "decision",
     "variant",
     "note",

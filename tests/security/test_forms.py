@@ -40,6 +40,7 @@ FORMS: Final[dict[str, dict[str, str]]] = {
     },
     f"{FLAG}/edit": {
         "press": "save", "version": "1", "name": "Ranker", "description": "", "reason": "why",
+        "tags": "nlp", "owner": "ada", "links": "wiki https://example.org/x",
         "variant-0-name": "v1", "variant-0-payload": '{"model": "m"}',
         "variant-1-name": "v2", "variant-1-payload": '{"model": "n"}',
     },
@@ -50,7 +51,11 @@ FORMS: Final[dict[str, dict[str, str]]] = {
         "rule-0-condition-0-values": "DE, FR",
     },
     f"{FLAG}/toggle": {"version": "3", "enabled": "yes"},
-    f"{FLAG}/archive": {"version": "1", "archived": "no"},
+    f"{FLAG}/archive": {"version": "1", "archived": "no", "confirm": ""},
+    f"{FLAG}/propose": {"what": "enabled", "value": "yes", "reason": "why"},
+    f"{HERE}/approvers": {"required_approvers": "0", "expected": "0", "reason": "why"},
+    f"{HERE}/changes/1": {"version": "1", "press": "submit", "note": "", "publish_at": ""},
+    f"{HERE}/history/1": {"version": "3", "reason": ""},
     f"{HERE}/keys": {"name": "shop"},
     f"{HERE}/keys/1/revoke": {},
     f"{HERE}/experiments/new": DESIGN,
@@ -61,7 +66,7 @@ FORMS: Final[dict[str, dict[str, str]]] = {
     f"{TRIAL}/refresh": {},
 }  # fmt: skip
 # Shown again, saved, or refused for a reason of the form's; never "who are you".
-EXPECTED: Final = {200, 303, 404, 409, 422, 423}
+EXPECTED: Final = {200, 303, 403, 404, 409, 422, 423}
 HOSTILE: Final = [
     "", " ", "\x00", "a\x00b", "\r\n", "\u202e", "\ufeff", "ÿ", "𝕏" * 300, "x" * 100_000, "../../etc/passwd",
     "' OR 1=1 --", "%00", "{{7*7}}", "0", "-1", "1.5", "1e999999999", "-1e-999999999", "nan", "inf", "٣",

@@ -3,14 +3,29 @@
 The application passes `refuse_model` to flask-openapi3 as its ``validation_error_callback``.
 """
 
-from flags.web.api import flags, history, keys, population, projects, segments, serving, units
+from flags.web.api import (
+    audit,
+    changes,
+    flags,
+    history,
+    inventory,
+    keys,
+    population,
+    projects,
+    segments,
+    serving,
+    units,
+)
 from flags.web.api.blueprint import blueprint
 from flags.web.json_bodies import refuse_model
 
 __all__ = [
+    "audit",
     "blueprint",
+    "changes",
     "flags",
     "history",
+    "inventory",
     "keys",
     "population",
     "projects",

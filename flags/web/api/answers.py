@@ -54,6 +54,7 @@ class EnvironmentOut(BaseModel):
     name: str
     revision: int
     holdout: int
+    required_approvers: int
 
     @classmethod
     def of(cls, view: EnvironmentView) -> "EnvironmentOut":
@@ -63,6 +64,7 @@ class EnvironmentOut(BaseModel):
             name=view.name,
             revision=view.revision,
             holdout=view.holdout,
+            required_approvers=view.required_approvers,
         )
 
 
@@ -164,6 +166,13 @@ class StateOut(BaseModel):
         )
 
 
+class LinkOut(BaseModel):
+    """Where to read more."""
+
+    label: str
+    url: str
+
+
 class FlagOut(BaseModel):
     """A flag and how it serves in each environment."""
 
@@ -181,6 +190,9 @@ class FlagOut(BaseModel):
     scheme: Scheme
     sticky: bool
     payload_schema: dict[str, JsonValue] | None
+    tags: list[str]
+    owner: str
+    links: list[LinkOut]
     environments: dict[str, StateOut]
 
     @classmethod
@@ -201,6 +213,9 @@ class FlagOut(BaseModel):
             scheme=flag.scheme,
             sticky=flag.sticky,
             payload_schema=flag.schema,
+            tags=list(flag.tags),
+            owner=flag.owner,
+            links=[LinkOut(label=each.label, url=each.url) for each in flag.links],
             environments={state.environment: StateOut.of(state) for state in detail.states},
         )
 
@@ -346,6 +361,7 @@ class ErrorDetail(BaseModel):
     expected_version: int | None = None
     actual_version: int | None = None
     theirs: dict[str, Any] | None = None
+    required_approvers: int | None = None
 
 
 class ErrorOut(BaseModel):

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StrictBool, StrictInt, StrictStr
 
 from flags import limits
-from flags.model import FlagEdit, LayerShare, NewFlag, RuleDraft, SegmentDraft, Targeting
+from flags.model import FlagEdit, LayerShare, Link, NewFlag, RuleDraft, SegmentDraft, Targeting
 from flags.web.api.nodes import NodeIn, ServesIn, nodes_of
 from flags.weights import buckets_of_percent
 from pointsman.core.bucketing import BUCKETS
@@ -77,6 +77,13 @@ class FlagIn(Body):
         )
 
 
+class LinkIn(Body):
+    """Where to read more; http or https."""
+
+    label: StrictStr = ""
+    url: StrictStr
+
+
 class FlagEditIn(Body):
     """New values for a flag; what is left out stays."""
 
@@ -92,10 +99,14 @@ class FlagEditIn(Body):
     moves: dict[StrictStr, StrictStr] = Field(
         default_factory=dict, description="For a variant that goes: which one its sticky units get"
     )
+    tags: list[StrictStr] | None = Field(None, description="Keys; a list takes a flag with tag:…")
+    owner: StrictStr | None = None
+    links: list[LinkIn] | None = None
     reason: Reason = ""
 
     def draft(self) -> FlagEdit:
         """The draft the service takes."""
+        links = self.links
         return FlagEdit(
             name=self.name,
             description=self.description,
@@ -104,6 +115,9 @@ class FlagEditIn(Body):
             sticky=self.sticky,
             schema=self.payload_schema,
             moves=self.moves,
+            tags=None if self.tags is None else tuple(self.tags),
+            owner=self.owner,
+            links=None if links is None else tuple(Link(each.label, each.url) for each in links),
         )
 
 
@@ -112,6 +126,12 @@ class VersionIn(Body):
 
     expected_version: Version
     reason: Reason = ""
+
+
+class ArchiveIn(VersionIn):
+    """Archiving; a flag that was used in the last seven days is archived only by force."""
+
+    force: StrictBool = False
 
 
 class EnabledIn(VersionIn):

@@ -14,7 +14,7 @@ def api_blueprint(name: str, import_name: str) -> APIBlueprint:
         import_name,
         url_prefix="/api/v1",
         abp_security=[{"token": []}],
-        abp_responses=dict.fromkeys((401, 404, 409, 413, 422, 423), ErrorOut),
+        abp_responses=dict.fromkeys((401, 403, 404, 409, 413, 422, 423), ErrorOut),
     )
     blueprint.before_request(_admit)
     return blueprint

@@ -1,12 +1,15 @@
 """Flags as they are in every environment."""
 
+from datetime import UTC, datetime, timedelta
+
 from flask import Response
 from flask_openapi3.models.tag import Tag
 
 from flags import queries, service
+from flags.inventory import USED_DAYS
 from flags.web.api.answers import FlagOut, FlagsOut, answer
 from flags.web.api.blueprint import AnyFlagAt, FlagsQuery, ProjectAt, blueprint
-from flags.web.api.bodies import FlagEditIn, FlagIn, VersionIn
+from flags.web.api.bodies import ArchiveIn, FlagEditIn, FlagIn, VersionIn
 from flags.web.state import by
 from runtime.web.state import state
 
@@ -53,11 +56,17 @@ def edit_flag(path: AnyFlagAt, body: FlagEditIn) -> Response:
 
 
 @blueprint.post("/projects/<project>/flags/<flag>/archive", tags=_TAGS, responses={200: FlagOut})
-def archive_flag(path: AnyFlagAt, body: VersionIn) -> Response:
-    """Take the flag out of every ruleset; it can be restored."""
+def archive_flag(path: AnyFlagAt, body: ArchiveIn) -> Response:
+    """Take the flag out of every ruleset, if nobody used it lately; it can be restored."""
+    since = None if body.force else datetime.now(UTC).date() - timedelta(days=USED_DAYS)
     with state().database.session() as session:
         service.archive_flag(
-            session, by(body.reason), path.project, path.flag, expected_version=body.expected_version
+            session,
+            by(body.reason),
+            path.project,
+            path.flag,
+            expected_version=body.expected_version,
+            unless_used_since=since,
         )
         return answer(FlagOut.of(queries.get_flag(session, path.project, path.flag)))
 

@@ -1,6 +1,29 @@
 """The flag pages for people. Importing the modules adds their routes to the blueprint."""
 
-from flags.web.pages import catalogue, keys, population, segments, targeting, units
+from flags.web.pages import (
+    audit,
+    catalogue,
+    changes,
+    inventory,
+    keys,
+    population,
+    revisions,
+    segments,
+    targeting,
+    units,
+)
 from flags.web.pages.blueprint import blueprint
 
-__all__ = ["blueprint", "catalogue", "keys", "population", "segments", "targeting", "units"]
+__all__ = [
+    "audit",
+    "blueprint",
+    "catalogue",
+    "changes",
+    "inventory",
+    "keys",
+    "population",
+    "revisions",
+    "segments",
+    "targeting",
+    "units",
+]

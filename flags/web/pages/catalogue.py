@@ -1,13 +1,17 @@
 """The flag pages: projects, flags, and switching them."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from flags import queries, service
+from flags.changes.model import Proposal
+from flags.inventory import USED_DAYS, recent_use
 from flags.model import FlagAt, FlagEdit, NewFlag
 from flags.web.pages.blueprint import blueprint
+from flags.web.pages.changes import propose
 from flags.web.pages.forms import (
     VariantRow,
     moves_of,
@@ -19,6 +23,7 @@ from flags.web.pages.forms import (
     variants_of,
     version_of,
 )
+from flags.web.pages.links import links_of, text_of_links
 from flags.web.pages.present import Enrolled, around_words, flag_line, rule_line
 from flags.web.place import page, place
 from flags.web.state import by
@@ -162,6 +167,8 @@ def show_flag(project: str, environment: str, flag: str) -> ResponseReturnValue:
         revisions = queries.list_revisions(session, project, environment, flag=flag, limit=20)
         at = FlagAt(project, environment, flag)
         counts = queries.count_assignments(session, at) if detail.flag.sticky else {}
+        used = recent_use(session, detail, days=USED_DAYS, now=datetime.now(UTC))
+        required = queries.get_environment(session, project, environment).required_approvers
     enrolled = [Enrolled(variant=name, units=units) for name, units in sorted(counts.items())]
     found = detail.state(environment)
     variants = tuple(detail.flag.variants)
@@ -175,6 +182,8 @@ def show_flag(project: str, environment: str, flag: str) -> ResponseReturnValue:
         around=around_words(found),
         enrolled=enrolled,
         revisions=revisions,
+        used={} if detail.flag.archived_at else used,
+        required=required,
         base_url=state().settings.base_url,
         sample_default=_sample_default(detail.flag.kind, found.off, detail.flag.variants[found.off]),
     )
@@ -205,7 +214,7 @@ def edit_flag(project: str, environment: str, flag: str) -> ResponseReturnValue:
     form, error, conflict = request.form, None, None
     rows = variant_rows(form) if form else rows_of_variants(stored.variants, stored.kind)
     version = form.get("version", str(stored.version))
-    if form.get("press") == "save":
+    if form.get("press") in ("save", "propose"):
         try:
             edit = FlagEdit(
                 name=form.get("name", "").strip(),
@@ -215,7 +224,13 @@ def edit_flag(project: str, environment: str, flag: str) -> ResponseReturnValue:
                 sticky=form.get("sticky", "yes" if stored.sticky else "no") == "yes",
                 schema=schema_of(form.get("schema", "")),
                 moves=moves_of(form.get("moves", "")),
+                tags=tuple(form.get("tags", "").split()),
+                owner=form.get("owner", "").strip(),
+                links=links_of(form.get("links", "")),
             )
+            if form["press"] == "propose":
+                at = FlagAt(project, environment, flag)
+                return propose(at, Proposal(variants=edit.variants), form.get("reason", ""))
             with state().database.session() as session:
                 service.edit_flag(
                     session,
@@ -235,6 +250,9 @@ def edit_flag(project: str, environment: str, flag: str) -> ResponseReturnValue:
         "version": version,
         "name": form.get("name", stored.name),
         "description": form.get("description", stored.description),
+        "tags": form.get("tags", " ".join(stored.tags)),
+        "owner": form.get("owner", stored.owner),
+        "links": form.get("links", text_of_links(stored.links)),
         "reason": form.get("reason", ""),
         "unit_type": form.get("unit_type", stored.unit_type),
         "sticky": form.get("sticky", "yes" if stored.sticky else "no"),
@@ -258,10 +276,16 @@ def edit_flag(project: str, environment: str, flag: str) -> ResponseReturnValue:
 @blueprint.post("/p/<project>/<environment>/flags/<flag>/archive")
 def archive_flag(project: str, environment: str, flag: str) -> ResponseReturnValue:
     """Archive a flag, or bring it back."""
-    command = service.archive_flag if request.form.get("archived") == "yes" else service.restore_flag
     version = version_of(request.form.get("version", ""))
     with state().database.session() as session:
-        command(session, by(), project, flag, expected_version=version)
+        if request.form.get("archived") != "yes":
+            service.restore_flag(session, by(), project, flag, expected_version=version)
+        else:
+            sure = request.form.get("confirm", "").strip() == flag
+            since = None if sure else datetime.now(UTC).date() - timedelta(days=USED_DAYS)
+            service.archive_flag(
+                session, by(), project, flag, expected_version=version, unless_used_since=since
+            )
     return _to_flag(project, environment, flag)
 
 

@@ -5,10 +5,13 @@ from dataclasses import replace
 from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from flags import queries, service
-from flags.model import FlagAt, FlagView
+from flags import queries, requests, service
+from flags.changes.model import Proposal
+from flags.model import FlagAt, FlagState, FlagView
+from flags.service.requests import ChangeAt
 from flags.targeting import TargetingPreview
 from flags.web.pages.blueprint import blueprint
+from flags.web.pages.changes import number_of, propose
 from flags.web.pages.condition_form import VALUE_TYPES
 from flags.web.pages.forms import version_of
 from flags.web.pages.present import OPERATORS
@@ -30,23 +33,39 @@ def edit_targeting(project: str, environment: str, flag: str) -> ResponseReturnV
         stored = queries.get_flag(session, project, flag).flag
         found = queries.get_state(session, at)
     variants = tuple(stored.variants)
+    change = number_of(request.values.get("change", ""))
     if request.method == "GET":
-        return _form(at, stored, form_of(found, variants)), 200
+        return _form(at, stored, form_of(_drafted(at, found, change), variants), change=change), 200
     form = read_targeting(request.form, variants)
     press = request.form.get("press", "review")
     try:
         if press == "save":
             return _save(at, form)
+        if press == "propose":
+            return propose(at, Proposal(targeting=targeting_of(form)), form.reason, change)
         if press == "review":
-            return _form(at, stored, form, preview=_preview(at, form)), 200
+            return _form(at, stored, form, preview=_preview(at, form), change=change), 200
     except Invalid as error:
-        return _form(at, stored, form, error=_on_form(error)), 422
+        return _form(at, stored, form, error=_on_form(error), change=change), 422
     except Locked as error:
-        return _form(at, stored, form, error=error), 423
+        return _form(at, stored, form, error=error, change=change), 423
     except Conflict as conflict:
         fresh = replace(form, version=str(conflict.actual))
-        return _form(at, stored, fresh, conflict=conflict), 409
-    return _form(at, stored, form), 200
+        return _form(at, stored, fresh, conflict=conflict, change=change), 409
+    return _form(at, stored, form, change=change), 200
+
+
+def _drafted(at: FlagAt, stored: FlagState, change: int | None) -> FlagState:
+    """The state as a change request's draft would have it, to go on writing; the stored one without."""
+    if change is None:
+        return stored
+    with state().database.reading() as session:
+        found = requests.get_change(session, ChangeAt(at.project, at.environment, change))
+    drafted = found.proposal.targeting
+    if drafted is None or found.at != at:
+        return stored
+    with state().database.reading() as session:
+        return service.drafted(session, at, stored, drafted)
 
 
 def _save(at: FlagAt, form: TargetingForm) -> ResponseReturnValue:
@@ -72,6 +91,7 @@ def _form(
     preview: TargetingPreview | None = None,
     error: Invalid | Locked | None = None,
     conflict: Conflict | None = None,
+    change: int | None = None,
 ) -> str:
     with state().database.reading() as session:
         here = place(session, at.project, at.environment)
@@ -90,6 +110,7 @@ def _form(
         preview=preview,
         error=error,
         conflict=conflict,
+        change=change,
     )
 
 

@@ -73,10 +73,10 @@ RULESET = replace(ruleset(flag(key="base"), WHOLE), segments={"staff": SEGMENT})
 
 
 def chain(length: int) -> Ruleset:
-    links = [replace(flag(key="f0"))]
-    for at in range(1, length + 1):
-        links.append(replace(flag(key=f"f{at}"), requires=(Serves(f"f{at - 1}", ("v1",)),)))
-    return ruleset(*links)
+    needing = (
+        replace(flag(key=f"f{at}"), requires=(Serves(f"f{at - 1}", ("v1",)),)) for at in range(1, length + 1)
+    )
+    return ruleset(flag(key="f0"), *needing)
 
 
 def nested(depth: int) -> Node:
