@@ -176,6 +176,9 @@ def test_a_value_that_an_operator_cannot_use_is_refused(
     assert problem in told
 
 
+LINUX = where("app.os.name", O.EQUALS, "linux")
+
+
 class Broken(tzinfo):
     def utcoffset(self, moment: datetime | None) -> timedelta:
         raise RuntimeError
@@ -202,7 +205,7 @@ def holds(value: object, operator: Operator, *wanted: Scalar) -> bool:
 
 def test_a_dotted_name_is_the_contexts_own_key_first_and_then_a_path() -> None:
     evaluation = Evaluation(
-        ruleset(flag(rule("r1", where("app.os.name", O.EQUALS, "linux")))),
+        ruleset(flag(rule("r1", LINUX))),
         attributes={"app.os.name": "linux"},
     )
 
