@@ -254,8 +254,8 @@ def flags(draw: st.DrawFn, key: str, others: st.SearchStrategy[Node] | None = No
 
 
 @st.composite
-def rulesets(draw: st.DrawFn) -> Ruleset:
-    """Any ruleset the codec takes."""
+def rulesets(draw: st.DrawFn, least: int = 0) -> Ruleset:
+    """Any ruleset the codec takes, of so many flags or more."""
     segments: dict[str, Segment] = {}
     made: dict[str, Flag] = {}
     for key in draw(st.lists(names, max_size=2, unique=True)):
@@ -266,7 +266,7 @@ def rulesets(draw: st.DrawFn) -> Ruleset:
             included=draw(digests),
             excluded=draw(digests),
         )
-    for key in draw(st.lists(names, max_size=3, unique=True)):
+    for key in draw(st.lists(names, min_size=least, max_size=3, unique=True)):
         made[key] = draw(flags(key, _references(made, segments)))
     return Ruleset(
         project=draw(names),

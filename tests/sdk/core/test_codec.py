@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pointsman.core.codec import CodecError, decode, encode
@@ -16,6 +16,10 @@ from tests.sdk.core.rulesets import flag, rule, ruleset, where
 from tests.sdk.core.strategies import rulesets
 
 Edit = Callable[[Any], object]
+# Whole rulesets are slow to draw, slower yet under coverage.
+slow_to_draw = settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 
 WIRE = (
     b'{"environment":"prod","flags":{"digit-reader":{"default":"v1","enabled":true,"kind":"model","off":"v1",'
@@ -35,11 +39,13 @@ def test_a_ruleset_is_read_back() -> None:
     assert decode(WIRE) == RULESET
 
 
+@slow_to_draw
 @given(rulesets())
 def test_any_ruleset_survives_the_round_trip(known: Ruleset) -> None:
     assert decode(encode(known)) == known
 
 
+@slow_to_draw
 @given(rulesets())
 def test_the_spelling_does_not_depend_on_any_order(known: Ruleset) -> None:
     shuffled = Ruleset(

@@ -33,9 +33,8 @@ from tests.sdk.core.rulesets import flag, rule, ruleset, where
 
 Edit = Callable[[Any], object]
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)
-TREE = AllOf(
-    (AnyOf((where("age", Operator.EXISTS, True),)), Not(InSegment("staff")), Serves("base", ("v2",)))
-)
+AGED = where("age", Operator.EXISTS, True)
+TREE = AllOf((AnyOf((AGED,)), Not(InSegment("staff")), Serves("base", ("v2",))))
 GATE = Gate(
     kind=GateKind.LAYER, name="search", hashing=Hashing(seed="layer", buckets=1_000), spans=(Span(0, 10),)
 )
@@ -66,17 +65,16 @@ WHOLE = replace(
     ),
     switches=(Switch(at=10, enabled=False), Switch(at=20, enabled=True)),
 )
-SEGMENT = Segment(
-    key="staff", conditions=(where("staff", Operator.EQUALS, True),), included=(A,), excluded=(B,)
-)
+IS_STAFF = where("staff", Operator.EQUALS, True)
+SEGMENT = Segment(key="staff", conditions=(IS_STAFF,), included=(A,), excluded=(B,))
 RULESET = replace(ruleset(flag(key="base"), WHOLE), segments={"staff": SEGMENT})
 
 
 def chain(length: int) -> Ruleset:
-    needing = (
+    links = [
         replace(flag(key=f"f{at}"), requires=(Serves(f"f{at - 1}", ("v1",)),)) for at in range(1, length + 1)
-    )
-    return ruleset(flag(key="f0"), *needing)
+    ]
+    return ruleset(flag(key="f0"), *links)
 
 
 def nested(depth: int) -> Node:
@@ -209,7 +207,7 @@ _WRONG: list[tuple[str, Edit]] = [
     ("segments.staff.'name'", lambda wire: staff(wire).update(name="x")),
     ("segments.staff.included[0]", lambda wire: staff(wire).update(included=["x"])),
     ("segments.staff", lambda wire: staff(wire).update(conditions=[{"segment": "gone"}])),
-    (f"{F}.'epoch'", lambda wire: wire.update(format=1)),
+    ("'segments'", lambda wire: wire.update(format=1)),
 ]
 
 

@@ -69,7 +69,7 @@ def read_only(raw: object, field: str, depth: int = 0) -> Json:
 def scalar(raw: object, field: str) -> bool | int | float | str:
     """A boolean, finite number or Unicode text; CodecError otherwise."""
     if isinstance(raw, str):
-        return text(raw, field)
+        return raw if raw.isascii() else text(raw, field)
     if isinstance(raw, float) and not -_INFINITY < raw < _INFINITY:
         raise CodecError(field, "must be a finite number")
     if isinstance(raw, bool | int | float):
@@ -79,6 +79,8 @@ def scalar(raw: object, field: str) -> bool | int | float | str:
 
 def text(raw: object, field: str) -> str:
     """Unicode text; CodecError for anything else, lone surrogates included."""
+    if type(raw) is str and raw.isascii():  # Nearly all of it; every surrogate is beyond.
+        return raw
     if not isinstance(raw, str):
         raise CodecError(field, f"must be text, not {type(raw).__name__}")
     try:
