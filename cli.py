@@ -15,7 +15,7 @@ COMMANDS: Final = {
     "sign-in-link": ("runtime.accounts.cli:sign_in_link", "Print a link that signs one person in, once."),
     "password": ("runtime.accounts.cli:password", "Set a person's password."),
     "token": ("runtime.accounts.cli:token", "Create and revoke tokens for the admin API."),
-    "flags": ("flags.cli:flags", "List, show and toggle flags; create SDK keys."),
+    "flags": ("flags.cli:flags", "List, show, toggle and revert flags; create SDK keys."),
     "audit": ("runtime.audit_cli:commands", "Verify and export the audit log."),
     "refs": ("flags.refs_cli:refs", "Find flag keys in code."),
     "analyze": ("experiments.cli:analyze", "Analyse a file with one row per unit; no server needed."),

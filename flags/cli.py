@@ -25,7 +25,7 @@ _reason = click.option("--reason", default="", help="Why, for the history.")
 
 @click.group()
 def flags() -> None:
-    """List, show and toggle flags; create SDK keys."""
+    """List, show, toggle and revert flags; create SDK keys."""
 
 
 @flags.command("list")
@@ -80,6 +80,25 @@ def toggle_flag(project: str, environment: str, reason: str, flag: str, to: str)
         version = queries.get_state(session, at).version
         state = service.set_enabled(session, by, at, enabled=to == "on", expected_version=version)
     click.echo(f"{flag} is {_on(state)} in {environment} (version {state.version}).")
+
+
+@flags.command("revert")
+@_project
+@_environment
+@_reason
+@click.argument("revision", type=int)
+def revert_revision(project: str, environment: str, reason: str, revision: int) -> None:
+    """Undo REVISION: its flag serves again exactly what it served before."""
+    from flags import queries, service
+    from flags.model import FlagAt
+
+    with _transaction(reason) as (session, by):
+        flag = queries.get_revision(session, project, environment, revision).flag
+        version = queries.get_state(session, FlagAt(project, environment, flag)).version
+        state = service.revert_revision(session, by, project, environment, revision, expected_version=version)
+    click.echo(
+        f"{flag} serves in {environment} what it served before revision {revision} (version {state.version})."
+    )
 
 
 @flags.group("keys")

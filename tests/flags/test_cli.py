@@ -119,3 +119,15 @@ def test_help_imports_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert done.stdout == "[]\n"
+
+
+def test_revert_undoes_a_revision(sqlite_database: Database) -> None:
+    assert run("toggle", "-p", "demo", "-e", "prod", "ranker", "on").exit_code == 0
+
+    result = run("revert", "-p", "demo", "-e", "prod", "--reason", "oh", "2")
+
+    assert result.exit_code == 0
+    with sqlite_database.reading() as session:
+        assert not queries.get_state(session, PROD).enabled
+        assert queries.list_revisions(session, "demo", "prod")[0].reason == "revert of revision 2: oh"
+    assert run("revert", "-p", "demo", "-e", "prod", "99").exit_code == 1

@@ -56,7 +56,7 @@ class RevisionAt(EnvironmentAt):
 class FlagsQuery(Address):
     """Which flags to list."""
 
-    search: str = Field("", description="Part of a key or name")
+    search: str = Field("", description="Part of a key or name; tag:… and owner:… filter")
     archived: bool = False
     limit: Annotated[int, Field(ge=1, le=MOST_AT_ONCE)] = 100
     offset: Annotated[int, Field(ge=0, le=MOST_ROWS)] = 0
