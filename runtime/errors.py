@@ -6,7 +6,8 @@ PointsmanError
 ├── Conflict         somebody else changed it first; carries both versions
 ├── Locked           it may not change now; says why
 ├── Unauthenticated  who is asking is unknown
-└── Forbidden        who is asking may not
+├── Forbidden        who is asking may not
+└── TooMany          too often, or too many at once; says when to come back
 """
 
 from collections.abc import Mapping
@@ -84,3 +85,13 @@ class Forbidden(PointsmanError):
     """The credentials are valid but do not allow this."""
 
     code = "forbidden"
+
+
+class TooMany(PointsmanError):
+    """Whoever asks has reached a limit; it may ask again in ``retry_after_s`` whole seconds."""
+
+    code = "too_many_requests"
+
+    def __init__(self, problem: str, *, retry_after_s: int) -> None:
+        super().__init__(problem)
+        self.retry_after_s = retry_after_s

@@ -11,6 +11,7 @@ from flags.model import (
     EnvironmentView,
     FlagDetail,
     FlagState,
+    KeyKind,
     NewSdkKey,
     Page,
     ProjectView,
@@ -196,6 +197,7 @@ class SdkKeyOut(BaseModel):
 
     id: int
     name: str
+    kind: KeyKind
     prefix: str
     created_at: datetime
     revoked_at: datetime | None
@@ -205,6 +207,7 @@ class SdkKeyOut(BaseModel):
         return cls(
             id=view.id,
             name=view.name,
+            kind=view.kind,
             prefix=view.prefix,
             created_at=view.created_at,
             revoked_at=view.revoked_at,

@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from flags import limits
-from flags.model import FlagEdit, NewFlag, RuleDraft, Targeting
+from flags.model import FlagEdit, KeyKind, NewFlag, RuleDraft, Targeting
 from flags.weights import buckets_of_percent
 from pointsman.core.model import Condition, Kind, Operator, Scalar
 from runtime.errors import Invalid
@@ -155,6 +155,7 @@ class SdkKeyIn(Body):
     """A key to be."""
 
     name: StrictStr = Field(description="Who will use it")
+    kind: KeyKind = Field(KeyKind.SERVER, description="server: the whole ruleset; client: evaluations only")
 
 
 def _rule(rule: RuleIn, field: str) -> RuleDraft:
