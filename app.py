@@ -23,21 +23,27 @@ from experiments.refresh import refresh_reports
 from experiments.web import api as experiment_api
 from experiments.web import intake
 from experiments.web import pages as experiment_pages
+from flags.access import Accesses
 from flags.publisher import Publisher, caches_for
+from flags.rates import Rates
+from flags.serving import Serving
 from flags.web import api as flag_api
-from flags.web import delivery
+from flags.web import delivery, ofrep
 from flags.web import pages as flag_pages
 from flags.web import state as flags_state
+from flags.web.stream_url import stream_urls
 from runtime.accounts import pages as account_pages
+from runtime.changes import changes_of
 from runtime.database import Database
 from runtime.heap import return_memory
 from runtime.installation import signing_key
 from runtime.orphans import end_with_parent
 from runtime.settings import Settings
-from runtime.web import errors, formats, health, limits, security
+from runtime.web import errors, formats, health, hot_flask, limits, security
 from runtime.web import state as web_state
 from runtime.web.arrival import Limits
 from runtime.web.front import Front
+from runtime.web.hot import HotRoutes
 from runtime.worker import Step, Worker
 
 if TYPE_CHECKING:
@@ -73,13 +79,22 @@ def create_app(settings: Settings) -> Flask:
     forms = CSRFProtect(app)
     for pages in (account_pages, flag_pages, experiment_pages):
         app.register_blueprint(pages.blueprint)
-    for machines in (health, delivery, intake):
-        forms.exempt(machines.blueprint)
-        app.register_blueprint(machines.blueprint)
+    app.register_blueprint(health.blueprint)
+    forms.exempt(health.blueprint)
+    forms.exempt(hot_flask.attach(app, _hot_routes(settings, database, publisher, app.config["SECRET_KEY"])))
     for api in (flag_api, experiment_api):
         forms.exempt(api.blueprint)
         app.register_api(api.blueprint)
     return app
+
+
+def _hot_routes(settings: Settings, database: Database, publisher: Publisher, signing_key: str) -> HotRoutes:
+    accesses = Accesses(database, changes_of(database.engine))
+    serving = Serving(database=database, publisher=publisher, accesses=accesses)
+    protocol = ofrep.Ofrep(
+        rates=Rates(settings.key_rate), stream_url=stream_urls(settings.public_stream_url, signing_key)
+    )
+    return HotRoutes((*delivery.routes(serving), *ofrep.routes(serving, protocol), *intake.routes(serving)))
 
 
 def create_worker(settings: Settings) -> Worker:
@@ -113,7 +128,7 @@ def create_front(app: Flask, settings: Settings) -> Front:
     limits = Limits(
         threads=settings.web_threads, body_bytes=_MOST_BODY, body_within_s=settings.body_timeout_s
     )
-    return Front(app, limits)
+    return Front(app, limits, hot_flask.hot_routes(app))
 
 
 def web() -> Front:

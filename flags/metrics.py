@@ -10,6 +10,9 @@ COMMANDS: Final = Counter("pointsman_flag_commands", "Commands committed by the 
 RULESETS_SERVED: Final = Counter(
     "pointsman_rulesets_served", "Answers to ruleset requests, by HTTP status", ["status"]
 )
+EVALUATIONS: Final = Counter(
+    "pointsman_ofrep_requests", "Evaluations asked for by OFREP, by result", ["result"]
+)
 COMPILE_SECONDS: Final = Histogram(
     "pointsman_ruleset_compile_seconds",
     "Time to compile a ruleset from SQL",

@@ -84,9 +84,7 @@ def list_tokens() -> None:
     for each in found:
         where = each.project or "every project"
         ends = "for ever" if each.expires_at is None else f"until {each.expires_at:%Y-%m-%d %H:%M} UTC"
-        used = (
-            "never used" if each.last_used_at is None else f"last used {each.last_used_at:%Y-%m-%d %H}h UTC"
-        )
+        used = "never used" if each.last_used_at is None else f"last used {each.last_used_at:%Y-%m-%d}"
         state = "revoked" if each.revoked_at else ends
         click.echo(f"{each.name}  ({each.scope}, {where})  {state}  {used}")
 

@@ -42,7 +42,7 @@ class SignInLinkRow(Base):
 
 
 class ApiTokenRow(Base):
-    """A program's right to use the admin API: what for, where, and until when (NULL: everywhere, for ever)."""
+    """A program's right to use the admin API: what for, where and until when (NULL: no limit)."""
 
     __tablename__ = "api_tokens"
 
