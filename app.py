@@ -24,6 +24,7 @@ from experiments.web import api as experiment_api
 from experiments.web import intake
 from experiments.web import pages as experiment_pages
 from flags.access import Accesses
+from flags.notices import nudge_after_commits
 from flags.publisher import Publisher, caches_for
 from flags.rates import Rates
 from flags.serving import Serving
@@ -72,6 +73,7 @@ def create_app(settings: Settings) -> Flask:
     known = web_state.WebState(settings=settings, database=database, gauges=(inbox_gauges,))
     web_state.attach(app, known)
     publisher = Publisher(caches_for(settings.redis_url))
+    nudge_after_commits(database, settings.redis_url)
     guards = (ExperimentGuard(),)
     flags_state.attach(app, flags_state.FlagsState(publisher=publisher, guards=guards))
     for part in (errors, formats, limits, security):
@@ -100,6 +102,7 @@ def _hot_routes(settings: Settings, database: Database, publisher: Publisher, si
 def create_worker(settings: Settings) -> Worker:
     """The worker on a migrated database: events to the lake, then reports."""
     database, lake = Database(settings.database_url), Lake(settings.lake_dir)
+    nudge_after_commits(database, settings.redis_url)
 
     budget = Budget(spill=settings.spill_dir)
 
@@ -120,7 +123,10 @@ def create_stream(settings: Settings) -> "Starlette":
     """The stream application on a migrated database."""
     from flags.web import stream as flag_stream
 
-    return flag_stream.create_stream(Database(settings.database_url))
+    database = Database(settings.database_url)
+    return flag_stream.create_stream(
+        database, signing_key=signing_key(database), redis_url=settings.redis_url
+    )
 
 
 def create_front(app: Flask, settings: Settings) -> Front:

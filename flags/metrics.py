@@ -23,6 +23,7 @@ CACHE: Final = Counter(
 )
 STREAMS_OPEN: Final = Gauge("pointsman_streams_open", "SDKs connected to the stream now")
 NOTICES: Final = Counter("pointsman_stream_notices", "Revision notices sent to SDKs")
+NUDGES: Final = Counter("pointsman_stream_nudges", "Changes told to the stream servers by Redis", ["result"])
 WATCH_ERRORS: Final = Counter("pointsman_stream_watch_errors", "Looks at the revisions that failed")
 
 

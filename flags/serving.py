@@ -103,7 +103,7 @@ class Waiting:
 
 def current_tag(access: SdkAccess) -> str:
     """What names the ruleset that is current, on the event stream of OFREP."""
-    return f"{access.ruleset.revision}-{access.ruleset.stamp}"
+    return str(access.ruleset.revision)
 
 
 def stranger() -> Unauthenticated:

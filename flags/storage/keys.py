@@ -54,7 +54,16 @@ def revoke(session: Session, at: EnvironmentView, key_id: int, *, now: datetime)
 
 def access(session: Session, secret_hash: str) -> SdkAccess | None:
     """What a live key opens and the revision that is current there, in one indexed query."""
-    row = session.execute(_live().where(SdkKeyRow.secret_hash == secret_hash)).one_or_none()
+    return _access(session, _live().where(SdkKeyRow.secret_hash == secret_hash))
+
+
+def access_by_id(session: Session, key_id: int) -> SdkAccess | None:
+    """The same, by the key's id."""
+    return _access(session, _live().where(SdkKeyRow.id == key_id))
+
+
+def _access(session: Session, query: Select[int, str, str, str, int, int, str]) -> SdkAccess | None:
+    row = session.execute(query).one_or_none()
     if row is None:
         return None
     key_id, kind, project, environment, environment_id, revision, stamp = row

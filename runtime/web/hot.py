@@ -66,8 +66,9 @@ class HotRoutes:
 
     def __init__(self, routes: Iterable[HotRoute] = ()) -> None:
         self.all: Final = tuple(routes)
-        self._exact = {(method, each.path): each for each in self.all for method in _methods(each)}
         self._below = [each for each in self.all if each.path.endswith("/")]
+        exact = [each for each in self.all if not each.path.endswith("/")]
+        self._exact = {(method, each.path): each for each in exact for method in _methods(each)}
 
     def find(self, method: str, path: str) -> HotRoute | None:
         """The route that answers; None: Flask does."""

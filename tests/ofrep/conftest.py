@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from runtime.database import Database
+from tests.flags.conftest import _opened
 from tests.ofrep.furnishing import Keys, furnish
 from tests.platform import Platform, opened, platform
 
@@ -33,3 +35,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         running.start("web", "stream")
         running.wait_until_ready()
         yield Site(platform=running, keys=keys)
+
+
+@pytest.fixture
+def sqlite_database(tmp_path: Path) -> Iterator[Database]:
+    """An empty SQLite file."""
+    yield from _opened(f"sqlite:///{tmp_path / 'test.db'}")
