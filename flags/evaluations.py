@@ -11,6 +11,7 @@ from pointsman.core.choice import Choice, Reason
 from pointsman.core.codec import decode
 from pointsman.core.evaluation import Evaluation
 from pointsman.core.model import Flag, Json, Kind
+from runtime.collector import collector_paused
 
 # A process that serves more environments than this evaluates the least used ones after another decoding.
 _MOST_RULESETS: Final = 32
@@ -80,7 +81,8 @@ class Evaluations:
             return self.at_hand(compiled.id) or self._keep(compiled)
 
     def _keep(self, compiled: CompiledRuleset) -> Answers:
-        made = Answers(Evaluation(decode(compiled.body)))
+        with collector_paused():
+            made = Answers(Evaluation(decode(compiled.body)))
         with self._lock:
             self._kept[compiled.id] = (made, len(compiled.body))
             self._bytes += len(compiled.body)

@@ -114,13 +114,11 @@ def body_of(answer: TestResponse) -> bytes:
     """Unpacked as its header says."""
     match answer.headers.get("Content-Encoding"):
         case "gzip":
-            return gzip.decompress(answer.data)
+            return bytes(gzip.decompress(answer.data))
         case "zstd":
-            unpacked = zstandard.ZstdDecompressor().decompress(answer.data)
-            assert isinstance(unpacked, bytes)
-            return unpacked
+            return bytes(zstandard.ZstdDecompressor().decompress(answer.data))
         case _:
-            return answer.data
+            return bytes(answer.data)
 
 
 @pytest.fixture
