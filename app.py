@@ -26,22 +26,29 @@ from experiments.refresh import refresh_reports
 from experiments.web import api as experiment_api
 from experiments.web import intake
 from experiments.web import pages as experiment_pages
+from flags.access import Accesses
+from flags.notices import nudge_after_commits
 from flags.publisher import Publisher, caches_for
+from flags.rates import Rates
 from flags.service.due import publish_due
+from flags.serving import Serving
 from flags.web import api as flag_api
-from flags.web import delivery
+from flags.web import assignments, delivery, ofrep
 from flags.web import pages as flag_pages
 from flags.web import state as flags_state
+from flags.web.stream_url import stream_urls
 from runtime.accounts import pages as account_pages
+from runtime.changes import changes_of
 from runtime.database import Database
 from runtime.heap import return_memory
 from runtime.installation import signing_key
 from runtime.orphans import end_with_parent
 from runtime.settings import Settings
-from runtime.web import errors, formats, health, limits, security
+from runtime.web import errors, formats, health, hot_flask, limits, security
 from runtime.web import state as web_state
 from runtime.web.arrival import Limits
 from runtime.web.front import Front
+from runtime.web.hot import HotRoutes
 from runtime.worker import Step, Worker
 
 if TYPE_CHECKING:
@@ -70,6 +77,7 @@ def create_app(settings: Settings) -> Flask:
     known = web_state.WebState(settings=settings, database=database, gauges=(inbox_gauges,))
     web_state.attach(app, known)
     publisher = Publisher(caches_for(settings.redis_url))
+    nudge_after_commits(database, settings.redis_url)
     guards = (ExperimentGuard(),)
     known_flags = flags_state.FlagsState(publisher=publisher, guards=guards, opinions=(ExperimentOpinion(),))
     flags_state.attach(app, known_flags)
@@ -78,18 +86,35 @@ def create_app(settings: Settings) -> Flask:
     forms = CSRFProtect(app)
     for pages in (account_pages, flag_pages, experiment_pages):
         app.register_blueprint(pages.blueprint)
-    for machines in (health, delivery, intake):
-        forms.exempt(machines.blueprint)
-        app.register_blueprint(machines.blueprint)
+    app.register_blueprint(health.blueprint)
+    forms.exempt(health.blueprint)
+    forms.exempt(hot_flask.attach(app, _hot_routes(settings, database, publisher, app.config["SECRET_KEY"])))
     for api in (flag_api, experiment_api):
         forms.exempt(api.blueprint)
         app.register_api(api.blueprint)
     return app
 
 
+def _hot_routes(settings: Settings, database: Database, publisher: Publisher, signing_key: str) -> HotRoutes:
+    accesses = Accesses(database, changes_of(database.engine))
+    serving = Serving(database=database, publisher=publisher, accesses=accesses)
+    protocol = ofrep.Ofrep(
+        rates=Rates(settings.key_rate), stream_url=stream_urls(settings.public_stream_url, signing_key)
+    )
+    return HotRoutes(
+        (
+            *delivery.routes(serving),
+            *assignments.routes(serving),
+            *ofrep.routes(serving, protocol),
+            *intake.routes(serving),
+        )
+    )
+
+
 def create_worker(settings: Settings) -> Worker:
     """The worker on a migrated database: events to the lake, then reports."""
     database, lake = Database(settings.database_url), Lake(settings.lake_dir)
+    nudge_after_commits(database, settings.redis_url)
 
     def changes(now: datetime) -> bool:
         return publish_due(database, (ExperimentGuard(),), now)
@@ -114,7 +139,10 @@ def create_stream(settings: Settings) -> "Starlette":
     """The stream application on a migrated database."""
     from flags.web import stream as flag_stream
 
-    return flag_stream.create_stream(Database(settings.database_url))
+    database = Database(settings.database_url)
+    return flag_stream.create_stream(
+        database, signing_key=signing_key(database), redis_url=settings.redis_url
+    )
 
 
 def create_front(app: Flask, settings: Settings) -> Front:
@@ -122,7 +150,7 @@ def create_front(app: Flask, settings: Settings) -> Front:
     limits = Limits(
         threads=settings.web_threads, body_bytes=_MOST_BODY, body_within_s=settings.body_timeout_s
     )
-    return Front(app, limits)
+    return Front(app, limits, hot_flask.hot_routes(app))
 
 
 def web() -> Front:

@@ -17,6 +17,7 @@ BENCHES: Final = {
     "sdk": "client.variant()",
     "events": "events into the inbox",
     "analysis": "events to a report",
+    "delivery": "hot routes beside a bare Flask route",
 }
 
 

@@ -109,13 +109,15 @@ def keys() -> None:
 @keys.command("create")
 @_project
 @_environment
+@click.option("--kind", type=click.Choice(["server", "client"]), default="server", show_default=True)
 @click.argument("name")
-def create_key(project: str, environment: str, name: str) -> None:
+def create_key(project: str, environment: str, kind: str, name: str) -> None:
     """Create an SDK key called NAME and print its secret, this once."""
     from flags import service
+    from flags.model import KeyKind
 
     with _transaction() as (session, by):
-        made = service.create_sdk_key(session, by, project, environment, name=name)
+        made = service.create_sdk_key(session, by, project, environment, name=name, kind=KeyKind(kind))
     click.echo(made.secret)
 
 

@@ -10,6 +10,9 @@ COMMANDS: Final = Counter("pointsman_flag_commands", "Commands committed by the 
 RULESETS_SERVED: Final = Counter(
     "pointsman_rulesets_served", "Answers to ruleset requests, by HTTP status", ["status"]
 )
+EVALUATIONS: Final = Counter(
+    "pointsman_ofrep_requests", "Evaluations asked for by OFREP, by result", ["result"]
+)
 COMPILE_SECONDS: Final = Histogram(
     "pointsman_ruleset_compile_seconds",
     "Time to compile a ruleset from SQL",
@@ -20,6 +23,7 @@ CACHE: Final = Counter(
 )
 STREAMS_OPEN: Final = Gauge("pointsman_streams_open", "SDKs connected to the stream now")
 NOTICES: Final = Counter("pointsman_stream_notices", "Revision notices sent to SDKs")
+NUDGES: Final = Counter("pointsman_stream_nudges", "Changes told to the stream servers by Redis", ["result"])
 WATCH_ERRORS: Final = Counter("pointsman_stream_watch_errors", "Looks at the revisions that failed")
 
 ENROLLED: Final = Counter("pointsman_sticky_enrolled", "Units enrolled with sticky flags")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Generic, TypeVar
 
 from pointsman.core.bucketing import BUCKETS
@@ -164,6 +165,15 @@ class Page(Generic[T]):
     offset: int
 
 
+class KeyKind(StrEnum):
+    """What an SDK key opens."""
+
+    SERVER = "server"
+    """The whole ruleset: rules, splits and payloads. For programs whose files nobody else reads."""
+    CLIENT = "client"
+    """Evaluations only, never rules. For browsers and phones, where anybody can read the key."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SdkKeyView:
     """An SDK's right to one environment. The secret itself is stored nowhere; ``prefix`` is its beginning."""
@@ -172,6 +182,7 @@ class SdkKeyView:
     project: str
     environment: str
     name: str
+    kind: KeyKind
     prefix: str
     created_at: datetime
     revoked_at: datetime | None
@@ -203,6 +214,7 @@ class SdkAccess:
     """What an SDK key opens, and the ruleset that is current there."""
 
     key_id: int
+    kind: KeyKind
     project: str
     environment: str
     ruleset: RulesetId

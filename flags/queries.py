@@ -223,6 +223,14 @@ def authenticate(session: Session, secret: str | None) -> SdkAccess:
     return access
 
 
+def access_of_key(session: Session, key_id: int) -> SdkAccess:
+    """What a live key opens, by its id: for who proved otherwise to hold it. Unauthenticated: revoked."""
+    access = keys.access_by_id(session, key_id)
+    if access is None:
+        raise Unauthenticated("the key behind this address is revoked")
+    return access
+
+
 def live_revisions(session: Session) -> dict[int, int]:
     """The revision each live SDK key's environment is at, by the key's id."""
     return keys.live_revisions(session)

@@ -73,6 +73,11 @@ class Database:
         with self._sessions() as session:
             yield session
 
+    @property
+    def writers(self) -> "sessionmaker[Session]":
+        """What makes the sessions that write, for listening to their commits."""
+        return self._sessions
+
     def close(self) -> None:
         """Give every connection back."""
         self.engine.dispose()

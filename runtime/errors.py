@@ -7,7 +7,8 @@ PointsmanError
 ├── Locked           it may not change now; says why
 │   └── ApprovalRequired  it changes only by an approved change request
 ├── Unauthenticated  who is asking is unknown
-└── Forbidden        who is asking may not
+├── Forbidden        who is asking may not
+└── TooMany          too often, or too many at once; says when to come back
 """
 
 from collections.abc import Mapping
@@ -103,3 +104,13 @@ class Forbidden(PointsmanError):
     """The credentials are valid but do not allow this."""
 
     code = "forbidden"
+
+
+class TooMany(PointsmanError):
+    """Whoever asks has reached a limit; it may ask again in ``retry_after_s`` whole seconds."""
+
+    code = "too_many_requests"
+
+    def __init__(self, problem: str, *, retry_after_s: int) -> None:
+        super().__init__(problem)
+        self.retry_after_s = retry_after_s

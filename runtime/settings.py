@@ -28,6 +28,10 @@ class Settings:
     web_threads: int = 8
     body_timeout_s: int = 15
     """A request's body must have arrived within this; its head, and the next request, within twice this."""
+    stream_url: str = ""
+    """Where browsers reach the stream server; empty: at its own host and port, if those are reachable."""
+    key_rate: int = 0
+    """How many OFREP evaluations a second each key may ask of one web process; 0: no limit."""
     secure_cookies: bool = False
     """True behind HTTPS: session cookies are then never sent in the clear."""
 
@@ -50,6 +54,14 @@ class Settings:
         """The address people open."""
         return f"http://{self.host}:{self.port}"
 
+    @property
+    def public_stream_url(self) -> str | None:
+        """Where clients reach the stream server; None: nobody said, and its own address says nothing."""
+        if self.stream_url:
+            return self.stream_url.rstrip("/")
+        anywhere = self.host in {"0.0.0.0", "::", ""}  # noqa: S104  (compared, not bound)
+        return None if anywhere else f"http://{self.host}:{self.stream_port}"
+
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
         """Settings from ``POINTSMAN_*``, ``DATABASE_URL`` and ``REDIS_URL``. Invalid: names the variable."""
@@ -64,6 +76,8 @@ class Settings:
             web_workers=_number(environ, "POINTSMAN_WEB_WORKERS", 1, most=64),
             web_threads=_number(environ, "POINTSMAN_WEB_THREADS", 8, most=256),
             body_timeout_s=_number(environ, "POINTSMAN_BODY_TIMEOUT_S", 15, most=600),
+            stream_url=_stream_url(environ.get("POINTSMAN_STREAM_URL", "")),
+            key_rate=_number(environ, "POINTSMAN_KEY_RATE", 0, least=0, most=1_000_000),
             secure_cookies=environ.get("POINTSMAN_SECURE_COOKIES", "") == "1",
         )
 
@@ -79,6 +93,8 @@ class Settings:
             "POINTSMAN_WEB_WORKERS": str(self.web_workers),
             "POINTSMAN_WEB_THREADS": str(self.web_threads),
             "POINTSMAN_BODY_TIMEOUT_S": str(self.body_timeout_s),
+            "POINTSMAN_STREAM_URL": self.stream_url,
+            "POINTSMAN_KEY_RATE": str(self.key_rate),
             "POINTSMAN_SECURE_COOKIES": "1" if self.secure_cookies else "0",
         }
 
@@ -101,8 +117,14 @@ def _redis_url(url: str) -> str | None:
     return url
 
 
-def _number(environ: Mapping[str, str], name: str, default: int, *, most: int) -> int:
+def _stream_url(url: str) -> str:
+    if url and urlsplit(url).scheme not in {"http", "https"}:
+        raise Invalid("POINTSMAN_STREAM_URL", "use http://… or https://…")
+    return url
+
+
+def _number(environ: Mapping[str, str], name: str, default: int, *, most: int, least: int = 1) -> int:
     text = environ.get(name, str(default))
-    if not text.isdecimal() or not 1 <= int(text) <= most:
-        raise Invalid(name, f"{text!r} is not a whole number from 1 to {most}")
+    if not (text.isascii() and text.isdecimal() and least <= int(text) <= most):
+        raise Invalid(name, f"{text!r} is not a whole number from {least} to {most}")
     return int(text)

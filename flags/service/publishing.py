@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from flags import metrics
+from flags import metrics, notices
 from flags.encoding import served_json
 from flags.guards import Action, By, Change
 from flags.model import EnvironmentView, FlagAt, FlagState, FlagView, served
@@ -63,6 +63,7 @@ def publish(session: Session, by: By, action: Action, steps: Sequence[Step]) -> 
         for guard in by.guards:
             guard.check(session, change)
     now = datetime.now(UTC)
+    notices.mark(session)
     return {
         change.at.environment: _write(session, by, each, change, now)
         for each, change in zip(steps, changes, strict=True)

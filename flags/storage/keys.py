@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
-from flags.model import EnvironmentView, RulesetId, SdkAccess, SdkKeyView
+from flags.model import EnvironmentView, KeyKind, RulesetId, SdkAccess, SdkKeyView
 from flags.storage.tables import EnvironmentRow, ProjectRow, SdkKeyRow
 
 
@@ -16,12 +16,20 @@ def keys(session: Session, at: EnvironmentView) -> tuple[SdkKeyView, ...]:
 
 
 def add(
-    session: Session, at: EnvironmentView, *, name: str, prefix: str, secret_hash: str, now: datetime
+    session: Session,
+    at: EnvironmentView,
+    *,
+    name: str,
+    kind: KeyKind,
+    prefix: str,
+    secret_hash: str,
+    now: datetime,
 ) -> SdkKeyView:
     """The new key."""
     row = SdkKeyRow(
         environment_id=at.id,
         name=name,
+        kind=kind.value,
         prefix=prefix,
         secret_hash=secret_hash,
         created_at=now,
@@ -46,12 +54,22 @@ def revoke(session: Session, at: EnvironmentView, key_id: int, *, now: datetime)
 
 def access(session: Session, secret_hash: str) -> SdkAccess | None:
     """What a live key opens and the revision that is current there, in one indexed query."""
-    row = session.execute(_live().where(SdkKeyRow.secret_hash == secret_hash)).one_or_none()
+    return _access(session, _live().where(SdkKeyRow.secret_hash == secret_hash))
+
+
+def access_by_id(session: Session, key_id: int) -> SdkAccess | None:
+    """The same, by the key's id."""
+    return _access(session, _live().where(SdkKeyRow.id == key_id))
+
+
+def _access(session: Session, query: Select[int, str, str, str, int, int, str]) -> SdkAccess | None:
+    row = session.execute(query).one_or_none()
     if row is None:
         return None
-    key_id, project, environment, environment_id, revision, stamp = row
+    key_id, kind, project, environment, environment_id, revision, stamp = row
     return SdkAccess(
         key_id=key_id,
+        kind=KeyKind(kind),
         project=project,
         environment=environment,
         ruleset=RulesetId(environment_id=environment_id, revision=revision, stamp=stamp),
@@ -68,10 +86,11 @@ def live_revisions(session: Session) -> dict[int, int]:
     return {row.id: row.revision for row in session.execute(query)}
 
 
-def _live() -> Select[int, str, str, int, int, str]:
+def _live() -> Select[int, str, str, str, int, int, str]:
     return (
         select(
             SdkKeyRow.id,
+            SdkKeyRow.kind,
             ProjectRow.key,
             EnvironmentRow.key,
             EnvironmentRow.id,
@@ -90,6 +109,7 @@ def _view(row: SdkKeyRow, at: EnvironmentView) -> SdkKeyView:
         project=at.project,
         environment=at.key,
         name=row.name,
+        kind=KeyKind(row.kind),
         prefix=row.prefix,
         created_at=row.created_at,
         revoked_at=row.revoked_at,

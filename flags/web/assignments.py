@@ -1,24 +1,25 @@
 """For SDKs: unit sets to download, and assignments to ask for where a unit set would be too large."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
-from flask import Blueprint, Response, jsonify, request
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictStr, ValidationError
 
 from flags import queries, service
-from flags.model import FlagAt, SdkAccess
-from flags.web.json_bodies import refuse_model, vet_json_body
-from flags.web.serving import evaluation_of
-from flags.web.state import flags_state
+from flags.model import FlagAt, KeyKind, SdkAccess
+from flags.serving import Serving, Waiting
+from flags.web.json_bodies import clean_object, refuse_model
 from pointsman.core.choice import Choice, Reason
-from runtime.errors import NotFound
-from runtime.web.auth import bearer
-from runtime.web.state import state
+from runtime.errors import Forbidden, Invalid, NotFound
+from runtime.web.hot import HotRequest, HotRoute, answer_json
+from runtime.web.wsgi import Answer
 
 MOST_UNITS: Final = 1_000
-
-blueprint = Blueprint("assignments", __name__)
+MOST_BYTES: Final = 4 * 1024 * 1024
+_UNITS: Final = "/v1/units/"
+# A set never changes: whoever has it need not ask again. It belongs to the holder of one key.
+_FOR_GOOD: Final = [("Cache-Control", "private, max-age=31536000, immutable"), ("Vary", "Authorization")]
 
 
 class _Body(BaseModel):
@@ -39,44 +40,69 @@ class AssignmentsIn(_Body):
     units: Annotated[list[UnitIn], Field(min_length=1, max_length=MOST_UNITS)]
 
 
-@blueprint.get("/v1/units/<digest>")
-def unit_set(digest: str) -> Response:
-    """A unit set some ruleset of this environment refers to. It never changes: keep it for good."""
-    with state().database.reading() as session:
-        body = queries.unit_set(session, queries.authenticate(session, bearer()), digest)
-    answer = Response(body, mimetype="application/octet-stream")
-    answer.headers["Cache-Control"] = "private, max-age=31536000, immutable"
-    answer.headers["Vary"] = "Authorization"
-    return answer
-
-
-@blueprint.post("/v1/assignments")
-def assign() -> Response:
-    """Assign up to 1,000 units, and remember those a sticky flag serves by a rule. First writer wins."""
-    vet_json_body()
-    try:
-        body = AssignmentsIn.model_validate_json(request.get_data())
-    except ValidationError as error:
-        refuse_model(error)
-    with state().database.reading() as session:
-        access = queries.authenticate(session, bearer())
-        evaluation = evaluation_of(session, access, flags_state().publisher)
-    if evaluation.ruleset is None or body.flag not in evaluation.ruleset.flags:
-        raise NotFound("flag", f"{access.project}/{body.flag}")
-    choices = [evaluation.choose(body.flag, each.unit, each.context, None) for each in body.units]
-    kept = _kept(access, body.flag, choices) if evaluation.ruleset.flags[body.flag].sticky else {}
-    return jsonify(
-        {
-            "flag": body.flag,
-            "revision": evaluation.ruleset.revision,
-            "assignments": [_assignment(choice, kept.get(choice.unit)) for choice in choices],
-        }
+def routes(serving: Serving) -> tuple[HotRoute, ...]:
+    """The routes, which look into the database and so always take a thread."""
+    waiting = Waiting(serving)
+    return (
+        HotRoute(
+            name="unit_set",
+            path=_UNITS,
+            methods=("GET",),
+            handle=lambda request: _unit_set(serving, waiting, request),
+        ),
+        HotRoute(
+            name="assignments",
+            path="/v1/assignments",
+            methods=("POST",),
+            handle=lambda request: _assign(serving, waiting, request),
+        ),
     )
 
 
-def _kept(access: SdkAccess, flag: str, choices: list[Choice]) -> dict[str, str]:
+def _unit_set(serving: Serving, source: Waiting, request: HotRequest) -> Answer:
+    """A unit set some ruleset of this environment refers to. It never changes."""
+    access = source.access(request.bearer)
+    _refuse_client(access)
+    with serving.database.reading() as session:
+        body = queries.unit_set(session, access, request.path.removeprefix(_UNITS))
+    return Answer(status=200, headers=[("Content-Type", "application/octet-stream"), *_FOR_GOOD], body=body)
+
+
+def _assign(serving: Serving, source: Waiting, request: HotRequest) -> Answer:
+    """Assign up to 1,000 units, and remember those a sticky flag serves by a rule. First writer wins."""
+    access = source.access(request.bearer)
+    _refuse_client(access)
+    body = _read(request)
+    answers = source.answers(access)
+    flag = answers.flags.get(body.flag)
+    if flag is None:
+        raise NotFound("flag", f"{access.project}/{body.flag}"[:200])
+    choices = [answers.evaluation.choose(body.flag, each.unit, each.context, None) for each in body.units]
+    kept = _kept(serving, access, body.flag, choices) if flag.sticky else {}
+    revision = None if answers.evaluation.ruleset is None else answers.evaluation.ruleset.revision
+    found = [_assignment(choice, kept.get(choice.unit)) for choice in choices]
+    return answer_json(200, {"flag": body.flag, "revision": revision, "assignments": found})
+
+
+def _refuse_client(access: SdkAccess) -> None:
+    if access.kind is KeyKind.CLIENT:
+        raise Forbidden("a client key may only evaluate; use a server key")
+
+
+def _read(request: HotRequest) -> AssignmentsIn:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise Invalid("Content-Type", "send the body as application/json")
+    if len(request.body) > MOST_BYTES:
+        raise Invalid("body", f"is over {MOST_BYTES} bytes; send fewer units")
+    try:
+        return AssignmentsIn.model_validate(clean_object(request.body))
+    except ValidationError as error:
+        refuse_model(error)
+
+
+def _kept(serving: Serving, access: SdkAccess, flag: str, choices: list[Choice]) -> Mapping[str, str]:
     at = FlagAt(access.project, access.environment, flag)
-    with state().database.session() as session:
+    with serving.database.session() as session:
         detail = queries.get_flag(session, at.project, at.flag)
         found = queries.get_state(session, at)
         return service.assign(session, detail.flag, found, choices, now=datetime.now(UTC))
@@ -84,11 +110,7 @@ def _kept(access: SdkAccess, flag: str, choices: list[Choice]) -> dict[str, str]
 
 def _assignment(choice: Choice, kept: str | None) -> dict[str, object]:
     """What serves: a stored assignment wins over what the rules say now."""
-    if kept is None or kept == choice.variant:
-        return {
-            "unit": choice.unit,
-            "variant": choice.variant,
-            "reason": choice.reason.value,
-            "rule": choice.rule,
-        }
-    return {"unit": choice.unit, "variant": kept, "reason": Reason.STICKY.value, "rule": None}
+    reason, rule, variant = choice.reason, choice.rule, choice.variant
+    if kept is not None and kept != variant:
+        reason, rule, variant = Reason.STICKY, None, kept
+    return {"unit": choice.unit, "variant": variant, "reason": reason.value, "rule": rule}

@@ -1,14 +1,16 @@
-"""GET /v1/stream: tells SDKs within about a second that their ruleset has a new revision.
+"""GET /v1/stream and the event stream of OFREP: clients learn within about a second of a new revision.
 
 A separate small ASGI process: a thousand idle streams would use up every thread of the web process. A
-notice carries only the revision; the SDK then asks for the ruleset as always, so that a lost notice costs
-no more than one poll interval.
+notice carries only the revision; the client then asks as always, so that a lost notice costs no more than
+one poll interval.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,47 +21,80 @@ from starlette.routing import Route
 
 from flags import metrics, queries
 from flags.model import SdkAccess
-from flags.web.subscribers import Subscriber, Subscribers, announce
+from flags.tickets import key_of_ticket
+from flags.web.nudges import Nudges
+from flags.web.stream_url import STREAM_PATH
+from flags.web.subscribers import MOST_PER_KEY, MOST_STREAMS, Full, Subscriber, Subscribers, announce
+from runtime.changes import BELIEF_S
 from runtime.database import Database
-from runtime.errors import Unauthenticated
+from runtime.errors import PointsmanError, TooMany, Unauthenticated
 
 log = logging.getLogger("pointsman.stream")
 
 LOOK_EVERY_S: Final = 1.0
 HEARTBEAT_S: Final = 15.0
+_RETRY_MS: Final = 3_000
 _BEARER: Final = "Bearer "
 _NEVER: Final = -1
 _HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+_ANY_SITE: Final = {"Access-Control-Allow-Origin": "*"}
+_STATUS: Final[dict[type[PointsmanError], int]] = {Unauthenticated: 401, TooMany: 429, Full: 503}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamLimits:
+    """How often and how much, for one process."""
+
+    look_every_s: float = LOOK_EVERY_S
+    heartbeat_s: float = HEARTBEAT_S
+    most_streams: int = MOST_STREAMS
+    most_per_key: int = MOST_PER_KEY
 
 
 class StreamServer:
     """The stream of one process: its subscribers, and the one task that watches revisions for all of them."""
 
-    def __init__(self, database: Database, *, look_every_s: float, heartbeat_s: float) -> None:
-        self._database = database
-        self._look_every_s = look_every_s
-        self._heartbeat_s = heartbeat_s
-        self.subscribers = Subscribers()
+    def __init__(self, database: Database, signing_key: str, nudges: Nudges, limits: StreamLimits) -> None:
+        self._database, self._signing_key = database, signing_key
+        self._nudges, self._limits = nudges, limits
+        # Web processes may believe an older revision for so long (ADR 6): who is told at once would be told
+        # "nothing new" when it asks.
+        self._settle_s = 0.0 if database.engine.dialect.name == "sqlite" else BELIEF_S
+        self.subscribers = Subscribers(most=limits.most_streams, most_per_key=limits.most_per_key)
 
     async def stream(self, request: Request) -> Response:
         """Server-sent events: ``event: revision``, the revision as id, ``{"revision": 7}`` as data."""
         header = request.headers.get("authorization", "")
         secret = header[len(_BEARER) :].strip() if header.startswith(_BEARER) else None
-        try:
-            access = await asyncio.to_thread(self._access, secret)
-        except Unauthenticated as error:
-            return JSONResponse(
-                {"error": {"code": error.code, "message": str(error)}}, 401, {"WWW-Authenticate": "Bearer"}
-            )
-        known = _last_event_id(request.headers.get("last-event-id", ""))
-        return StreamingResponse(self._events(access, known), 200, _HEADERS, "text/event-stream")
+        return await self._open(request, lambda: self._access(secret), _revision_notice, {})
+
+    async def ofrep_stream(self, request: Request) -> Response:
+        """The same for OFREP: ``{"type": "refetchEvaluation", "etag": "7"}``; a ticket says who asks."""
+        ticket = request.query_params.get("ticket", "")
+        return await self._open(request, lambda: self._access_by(ticket), _refetch_notice, _ANY_SITE)
 
     async def watch(self) -> None:
         """Look at the revisions for ever; a failed look is counted and tried again."""
         while True:
             if self.subscribers:
                 await self._look()
-            await asyncio.sleep(self._look_every_s)
+            await self._nudges.wait(self._limits.look_every_s)
+
+    async def _open(
+        self,
+        request: Request,
+        access_of: Callable[[], SdkAccess],
+        notice: Callable[[int], str],
+        headers: dict[str, str],
+    ) -> Response:
+        try:
+            access = await asyncio.to_thread(access_of)
+            self.subscribers.admit(access.key_id)
+        except (Unauthenticated, TooMany, Full) as error:
+            return _refusal(error, headers)
+        known = _last_event_id(request.headers.get("last-event-id", ""))
+        events = self._events(access, known, notice)
+        return StreamingResponse(events, 200, _HEADERS | headers, "text/event-stream")
 
     async def _look(self) -> None:
         # Only those who were here before the look: what it reads may be older than what a newcomer knows.
@@ -70,27 +105,37 @@ class StreamServer:
             metrics.WATCH_ERRORS.inc()
             log.warning("cannot read the revisions, will look again: %s", error)
             return
+        if self._settle_s and any(revisions.get(each.key_id) != each.revision for each in listening):
+            await asyncio.sleep(self._settle_s)
         announce(listening, revisions)
 
-    async def _events(self, access: SdkAccess, known: int) -> AsyncIterator[str]:
+    async def _events(
+        self, access: SdkAccess, known: int, notice: Callable[[int], str]
+    ) -> AsyncIterator[str]:
         current = access.ruleset.revision
         subscriber = Subscriber(access.key_id, current)
         with self.subscribers.joined(subscriber):
             # What was committed between the SDK's last poll and this moment would otherwise go unnoticed.
-            yield _notice(current) if known != current else ": connected\n\n"
+            first = notice(current) if known != current else ": connected\n\n"
+            yield f"retry: {_RETRY_MS}\n{first}"
             while True:
                 try:
-                    revision = await subscriber.next(self._heartbeat_s)
+                    revision = await subscriber.next(self._limits.heartbeat_s)
                 except TimeoutError:
                     yield ": heartbeat\n\n"
                     continue
                 if revision is None:
                     return
-                yield _notice(revision)
+                yield notice(revision)
 
     def _access(self, secret: str | None) -> SdkAccess:
         with self._database.reading() as session:
             return queries.authenticate(session, secret)
+
+    def _access_by(self, ticket: str) -> SdkAccess:
+        key_id = key_of_ticket(self._signing_key, ticket, now=datetime.now(UTC))
+        with self._database.reading() as session:
+            return queries.access_of_key(session, key_id)
 
     def _revisions(self) -> dict[int, int]:
         with self._database.reading() as session:
@@ -98,21 +143,31 @@ class StreamServer:
 
 
 def create_stream(
-    database: Database, *, look_every_s: float = LOOK_EVERY_S, heartbeat_s: float = HEARTBEAT_S
+    database: Database,
+    *,
+    signing_key: str,
+    redis_url: str | None = None,
+    limits: StreamLimits | None = None,
 ) -> Starlette:
     """The ASGI application. The database is the caller's to close."""
-    server = StreamServer(database, look_every_s=look_every_s, heartbeat_s=heartbeat_s)
+    nudges = Nudges(redis_url)
+    server = StreamServer(database, signing_key, nudges, limits or StreamLimits())
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        watcher = asyncio.create_task(server.watch())
+        tasks = [asyncio.create_task(server.watch()), asyncio.create_task(nudges.listen())]
         try:
             yield
         finally:
-            watcher.cancel()
+            for task in tasks:
+                task.cancel()
             server.subscribers.close()
 
-    routes = [Route("/v1/stream", server.stream), Route("/healthz", _healthy)]
+    routes = [
+        Route("/v1/stream", server.stream),
+        Route(STREAM_PATH, server.ofrep_stream),
+        Route("/healthz", _healthy),
+    ]
     return Starlette(routes=routes, lifespan=lifespan)
 
 
@@ -120,9 +175,23 @@ async def _healthy(_request: Request) -> Response:
     return PlainTextResponse("ok")
 
 
-def _notice(revision: int) -> str:
+def _refusal(error: Unauthenticated | TooMany | Full, headers: dict[str, str]) -> Response:
+    if isinstance(error, Unauthenticated):
+        headers = {**headers, "WWW-Authenticate": "Bearer"}
+    else:
+        headers = {**headers, "Retry-After": str(error.retry_after_s)}
+    body = {"error": {"code": error.code, "message": str(error)}}
+    return JSONResponse(body, _STATUS[type(error)], headers)
+
+
+def _revision_notice(revision: int) -> str:
     metrics.NOTICES.inc()
     return f'event: revision\nid: {revision}\ndata: {{"revision":{revision}}}\n\n'
+
+
+def _refetch_notice(revision: int) -> str:
+    metrics.NOTICES.inc()
+    return f'event: message\nid: {revision}\ndata: {{"type":"refetchEvaluation","etag":"{revision}"}}\n\n'
 
 
 def _last_event_id(text: str) -> int:

@@ -1,13 +1,26 @@
 """Who listens on the stream, and how a notice reaches each of them without waiting for any."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
 from flags import metrics
+from runtime.errors import PointsmanError, TooMany
 
 _WAITING_NOTICES: Final = 8
+_RETRY_S: Final = 10
+# A stream costs about 20 kB here; so many fit beside everything else on a small machine.
+MOST_STREAMS: Final = 10_000
+MOST_PER_KEY: Final = 2_000
+
+
+class Full(PointsmanError):
+    """This process takes no more streams for now."""
+
+    code = "service_unavailable"
+    retry_after_s = _RETRY_S
 
 
 class Subscriber:
@@ -35,17 +48,28 @@ class Subscriber:
 class Subscribers:
     """Everybody connected to this process. For one event loop only."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, most: int = MOST_STREAMS, most_per_key: int = MOST_PER_KEY) -> None:
+        self._most, self._most_per_key = most, most_per_key
         self._all: set[Subscriber] = set()
+        self._by_key: Counter[int] = Counter()
         self._closed = False
 
     def __len__(self) -> int:
         return len(self._all)
 
+    def admit(self, key_id: int) -> None:
+        """Return if one more may join. TooMany: this key has enough. Full: so have all."""
+        if self._by_key[key_id] >= self._most_per_key:
+            problem = f"this key has {self._most_per_key} streams open; close some, or poll"
+            raise TooMany(problem, retry_after_s=_RETRY_S)
+        if len(self._all) >= self._most:
+            raise Full(f"{self._most} streams are open here; come back later, or poll")
+
     @contextmanager
     def joined(self, subscriber: Subscriber) -> Iterator[None]:
         """Belong for as long as the block runs."""
         self._all.add(subscriber)
+        self._by_key[subscriber.key_id] += 1
         metrics.STREAMS_OPEN.inc()
         if self._closed:
             subscriber.tell(None)
@@ -53,6 +77,7 @@ class Subscribers:
             yield
         finally:
             self._all.discard(subscriber)
+            self._by_key -= Counter((subscriber.key_id,))
             metrics.STREAMS_OPEN.dec()
 
     def listening(self) -> tuple[Subscriber, ...]:

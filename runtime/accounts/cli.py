@@ -4,12 +4,13 @@ import getpass
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import click
 from sqlalchemy.orm import Session
 
 from runtime.accounts import service
+from runtime.accounts.tokens import MOST_DAYS, Scope, list_api_tokens
 from runtime.actors import Actor, ActorKind
 from runtime.database import Database
 from runtime.errors import PointsmanError
@@ -61,11 +62,31 @@ def token() -> None:
 
 @token.command("create")
 @click.argument("name")
-def create_token(name: str) -> None:
+@click.option("--scope", type=click.Choice(list(Scope)), default=Scope.WRITE, show_default=True)
+@click.option("--project", help="The only project it opens; all if none is given.")
+@click.option("--days", type=click.IntRange(1, MOST_DAYS), help="How long it lives; for ever if not given.")
+def create_token(name: str, scope: str, project: str | None, days: int | None) -> None:
     """Create a token called NAME and print it, this once."""
+    now = datetime.now(UTC)
+    ends = None if days is None else now + timedelta(days=days)
     with command_session() as (session, actor):
-        secret = service.create_api_token(session, actor, name, now=datetime.now(UTC))
+        secret = service.create_api_token(
+            session, actor, name, now=now, scope=Scope(scope), project=project, expires_at=ends
+        )
     click.echo(secret)
+
+
+@token.command("list")
+def list_tokens() -> None:
+    """List every token, the newest first."""
+    with command_session() as (session, _):
+        found = list_api_tokens(session)
+    for each in found:
+        where = each.project or "every project"
+        ends = "for ever" if each.expires_at is None else f"until {each.expires_at:%Y-%m-%d %H:%M} UTC"
+        used = "never used" if each.last_used_at is None else f"last used {each.last_used_at:%Y-%m-%d}"
+        state = "revoked" if each.revoked_at else ends
+        click.echo(f"{each.name}  ({each.scope}, {where})  {state}  {used}")
 
 
 @token.command("revoke")

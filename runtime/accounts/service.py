@@ -1,4 +1,4 @@
-"""Sign-in, sign-out, sign-in links and API tokens. Every function works in the caller's transaction."""
+"""Sign-in, sign-out and sign-in links. Every function works in the caller's transaction."""
 
 import re
 from datetime import datetime, timedelta
@@ -9,10 +9,27 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from runtime import audit
-from runtime.accounts.tables import ApiTokenRow, PersonRow, SessionRow, SignInLinkRow
+from runtime.accounts.tables import PersonRow, SessionRow, SignInLinkRow
+from runtime.accounts.tokens import actor_of_token, create_api_token, revoke_api_token
 from runtime.actors import Actor, ActorKind
 from runtime.errors import Invalid, NotFound, Unauthenticated
 from runtime.tokens import fingerprint, new_secret
+
+__all__ = [
+    "LINK_LIFE",
+    "SESSION_LIFE",
+    "actor_of_session",
+    "actor_of_token",
+    "check_password",
+    "create_api_token",
+    "create_sign_in_link",
+    "ensure_person",
+    "open_session",
+    "revoke_api_token",
+    "set_password",
+    "sign_out",
+    "use_sign_in_link",
+]
 
 SESSION_LIFE: Final = timedelta(hours=12)
 LINK_LIFE: Final = timedelta(minutes=30)
@@ -104,41 +121,6 @@ def actor_of_session(session: Session, token: str, *, now: datetime) -> Actor | 
         .where(SessionRow.token_hash == fingerprint(token), SessionRow.expires_at > now)
     )
     return None if email is None else Actor(ActorKind.PERSON, email)
-
-
-def create_api_token(session: Session, actor: Actor, name: str, *, now: datetime) -> str:
-    """A new admin API token, shown this once. Invalid: the name is empty, too long or taken."""
-    if not 1 <= len(name) <= 100:
-        raise Invalid("name", "needs 1 to 100 characters")
-    if session.scalar(select(ApiTokenRow.id).where(ApiTokenRow.name == name)) is not None:
-        raise Invalid("name", f"a token named {name!r} exists; choose another name")
-    token = new_secret("pst")
-    session.add(ApiTokenRow(name=name, token_hash=fingerprint(token), created_at=now))
-    audit.record(session, actor, "token.create", f"tokens/{name}", {})
-    return token
-
-
-def revoke_api_token(session: Session, actor: Actor, name: str, *, now: datetime) -> None:
-    """The token is worth nothing afterwards. NotFound: no live token of that name."""
-    changed = session.execute(
-        update(ApiTokenRow)
-        .where(ApiTokenRow.name == name, ApiTokenRow.revoked_at.is_(None))
-        .values(revoked_at=now)
-        .returning(ApiTokenRow.id)
-    ).scalar_one_or_none()
-    if changed is None:
-        raise NotFound("API token", name)
-    audit.record(session, actor, "token.revoke", f"tokens/{name}", {})
-
-
-def actor_of_token(session: Session, token: str) -> Actor | None:
-    """Whose API token this is; None: unknown or revoked."""
-    name = session.scalar(
-        select(ApiTokenRow.name).where(
-            ApiTokenRow.token_hash == fingerprint(token), ApiTokenRow.revoked_at.is_(None)
-        )
-    )
-    return None if name is None else Actor(ActorKind.TOKEN, name)
 
 
 @cache

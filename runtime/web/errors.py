@@ -12,6 +12,7 @@ from runtime.errors import (
     Locked,
     NotFound,
     PointsmanError,
+    TooMany,
     Unauthenticated,
 )
 
@@ -22,8 +23,9 @@ STATUS: Final[dict[type[PointsmanError], int]] = {
     Locked: 423,
     Unauthenticated: 401,
     Forbidden: 403,
+    TooMany: 429,
 }
-_PROGRAM_PATHS: Final = ("/api/", "/v1/", "/metrics", "/healthz", "/readyz", "/openapi")
+_PROGRAM_PATHS: Final = ("/api/", "/v1/", "/ofrep/", "/metrics", "/healthz", "/readyz", "/openapi")
 
 
 def register(app: Flask) -> None:
@@ -54,6 +56,8 @@ def answer(error: PointsmanError) -> tuple[Response | str, int] | Response:
         answered = jsonify(body(error.code, str(error), **error.details()))
         if status == 401:
             answered.headers["WWW-Authenticate"] = "Bearer"
+        if isinstance(error, TooMany):
+            answered.headers["Retry-After"] = str(error.retry_after_s)
         return answered, status
     if isinstance(error, Unauthenticated) and request.method == "GET":
         return _to_sign_in()

@@ -7,13 +7,15 @@ phones that stall in the middle of a request cost memory for what they sent so f
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from prometheus_client import Counter
 
 from runtime.web.arrival import HEADERS, Arrivals, Body, Limits, Refused, busy, refusal
+from runtime.web.hot import HotRequest, HotRoutes, answer_at_once, answer_hot
 from runtime.web.wsgi import Answer, Proto, Scope, answer_of, environ_of
 
 if TYPE_CHECKING:
@@ -25,14 +27,16 @@ REFUSED: Final = Counter("pointsman_requests_refused_total", "Requests refused a
 # Of the larger ones so many have a thread at a time: each takes several times its size there.
 _LARGE_AT_ONCE: Final = 2
 _TICK_S: Final = 0.05
+_Serve: TypeAlias = Callable[[Scope, Body], Answer]
 _HEALTHY: Final = Answer(status=200, headers=HEADERS, body=b'{"status":"ok"}\n')
 
 
 class Front:
     """One per process; everything but ``_serve`` runs on the event loop."""
 
-    def __init__(self, app: "WSGIApplication", limits: Limits) -> None:
-        self._app, self._limits = app, limits
+    def __init__(self, app: "WSGIApplication", limits: Limits, hot: HotRoutes | None = None) -> None:
+        """``hot`` routes are answered here, every other request by ``app``."""
+        self._app, self._limits, self._hot = app, limits, hot or HotRoutes()
         self._pool = ThreadPoolExecutor(limits.threads, thread_name_prefix="web")
         self._large = asyncio.Semaphore(_LARGE_AT_ONCE)
         self._arrivals = Arrivals(limits)
@@ -49,8 +53,12 @@ class Front:
                 _HEALTHY.send(proto)
                 return
             await self._arrivals.receive(scope.headers, proto, body)
+            serve = self._serving(scope, body)
+            if isinstance(serve, Answer):
+                serve.send(proto)
+                return
             async with self._large if body.counted else nullcontext():
-                await self._dispatch(scope, proto, body)
+                await self._dispatch(serve, scope, proto, body)
         except Refused as refused:
             REFUSED.labels(refused.answer.status).inc()
             refused.answer.send(proto)
@@ -63,12 +71,25 @@ class Front:
         self._settle()
         loop.run_until_complete(asyncio.sleep(0))
 
-    async def _dispatch(self, scope: Scope, proto: Proto, body: Body) -> None:
+    def _serving(self, scope: Scope, body: Body) -> "Answer | _Serve":
+        """The answer, where it takes no waiting; else what makes it on a thread."""
+        route = self._hot.find(scope.method, scope.path)
+        if route is None:
+            return self._by_flask
+        request = _hot_request(scope, body)
+        answer = None if body.counted else answer_at_once(route, request)
+        return (lambda _scope, _body: answer_hot(route, request)) if answer is None else answer
+
+    def _by_flask(self, scope: Scope, body: Body) -> Answer:
+        body.data.seek(0)
+        return answer_of(self._app, environ_of(scope, body.data, body.size))
+
+    async def _dispatch(self, serve: "_Serve", scope: Scope, proto: Proto, body: Body) -> None:
         """Let a thread answer."""
         if self._under_way >= self._limits.threads + self._limits.waiting:
             raise busy()
         answered = asyncio.get_running_loop().create_future()
-        self._pool.submit(self._serve, scope, proto, body, answered)
+        self._pool.submit(self._serve, serve, scope, proto, body, answered)
         self._under_way += 1
         if self._tick is None:
             self._next_tick()
@@ -77,10 +98,16 @@ class Front:
         finally:
             self._under_way -= 1
 
-    def _serve(self, scope: Scope, proto: Proto, body: Body, answered: "asyncio.Future[None]") -> None:
-        body.data.seek(0)
+    def _serve(
+        self,
+        serve: "_Serve",
+        scope: Scope,
+        proto: Proto,
+        body: Body,
+        answered: "asyncio.Future[None]",
+    ) -> None:
         try:
-            answer_of(self._app, environ_of(scope, body.data, body.size)).send(proto)
+            serve(scope, body).send(proto)
         except Exception:
             log.exception("%s %r failed", scope.method, scope.path)
             refusal(500, "internal_server_error", "the server failed; its log says why").send(proto)
@@ -104,3 +131,16 @@ class Front:
         self._settle()
         later = asyncio.get_running_loop().call_later
         self._tick = later(_TICK_S, self._next_tick) if self._under_way else None
+
+
+def _hot_request(scope: Scope, body: Body) -> HotRequest:
+    headers: dict[str, str] = {}
+    for name, value in scope.headers.items():
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return HotRequest(
+        method=scope.method,
+        path=scope.path,
+        query=scope.query_string,
+        headers=headers,
+        body=body.data.getvalue() if body.size else b"",
+    )

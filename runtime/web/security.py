@@ -33,6 +33,6 @@ def register(app: Flask) -> None:
 def _headers(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
-    if "text/html" in response.content_type:
+    if "text/html" in (response.content_type or ""):
         response.headers.setdefault("Cache-Control", "no-store")
     return response

@@ -4,10 +4,23 @@ import os
 
 from starlette.applications import Starlette
 
-from flags.web.stream import create_stream
+from flags.web.stream import StreamLimits, create_stream
 from runtime.database import Database
+
+SIGNING_KEY = "for tests"
+MOST_PER_KEY = 60
 
 
 def stream() -> Starlette:
     """Built by granian in its own process."""
-    return create_stream(Database(os.environ["TEST_DATABASE_URL"]), look_every_s=0.05, heartbeat_s=0.2)
+    limits = StreamLimits(
+        look_every_s=float(os.environ.get("TEST_LOOK_EVERY_S", "0.05")),
+        heartbeat_s=0.2,
+        most_per_key=MOST_PER_KEY,
+    )
+    return create_stream(
+        Database(os.environ["TEST_DATABASE_URL"]),
+        signing_key=SIGNING_KEY,
+        redis_url=os.environ.get("TEST_REDIS_URL"),
+        limits=limits,
+    )

@@ -1,11 +1,15 @@
+import gzip
+
 import pytest
+import zstandard
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from flags import service
-from flags.model import FlagEdit
+from flags.model import FlagEdit, KeyKind
 from pointsman.core.codec import decode
 from runtime.database import Database
-from tests.flags.making import ANNA, PROD, counted, demo
+from tests.flags.making import ANNA, PROD, counted, demo, flag
 from tests.flags.web import application
 
 
@@ -104,3 +108,80 @@ def test_a_revoked_key_is_a_strangers(client: FlaskClient, secret: str, sqlite_d
 def test_other_methods_are_refused(client: FlaskClient, secret: str) -> None:
     assert client.post("/v1/ruleset", headers=bearer(secret)).status_code == 405
     assert client.head("/v1/ruleset", headers=bearer(secret)).data == b""
+
+
+def body_of(answer: TestResponse) -> bytes:
+    """Unpacked as its header says."""
+    match answer.headers.get("Content-Encoding"):
+        case "gzip":
+            return bytes(gzip.decompress(answer.data))
+        case "zstd":
+            return bytes(zstandard.ZstdDecompressor().decompress(answer.data))
+        case _:
+            return bytes(answer.data)
+
+
+@pytest.fixture
+def long_secret(sqlite_database: Database, secret: str) -> str:
+    """The key of a ruleset that is worth packing."""
+    with sqlite_database.session() as session:
+        for number in range(20):
+            flag(session, f"flag-{number}")
+    return secret
+
+
+@pytest.mark.parametrize(
+    ("accepted", "packing"),
+    [
+        ("gzip", "gzip"),
+        ("zstd", "zstd"),
+        ("gzip, zstd", "zstd"),
+        ("gzip;q=1.0, zstd;q=0.5", "gzip"),
+        ("gzip;q=0.5, identity;q=1", None),
+        ("gzip;q=0, zstd;q=0", None),
+        ("br", None),
+        ("*", None),
+        ("GZIP", "gzip"),
+        ("gzip;q=nonsense", None),
+    ],
+)
+def test_a_ruleset_is_packed_as_the_client_likes_it_best(
+    client: FlaskClient, long_secret: str, accepted: str, packing: str | None
+) -> None:
+    plain = client.get("/v1/ruleset", headers=bearer(long_secret))
+
+    packed = client.get("/v1/ruleset", headers=bearer(long_secret) | {"Accept-Encoding": accepted})
+
+    assert packed.headers.get("Content-Encoding") == packing
+    assert body_of(packed) == plain.data
+    assert (packed.headers["ETag"] == plain.headers["ETag"]) == (packing is None)
+    assert packed.headers["Vary"] == "Authorization, Accept-Encoding"
+
+
+@pytest.mark.parametrize("had", ["gzip", "zstd", "identity"])
+@pytest.mark.parametrize("asks", ["gzip", "zstd", "identity"])
+def test_the_tag_of_any_packing_is_known(client: FlaskClient, long_secret: str, had: str, asks: str) -> None:
+    first = client.get("/v1/ruleset", headers=bearer(long_secret) | {"Accept-Encoding": had})
+
+    again = client.get(
+        "/v1/ruleset", headers=bearer(long_secret, first.headers["ETag"]) | {"Accept-Encoding": asks}
+    )
+
+    assert again.status_code == 304
+
+
+def test_a_client_key_gets_no_rules(client: FlaskClient, secret: str, sqlite_database: Database) -> None:
+    with sqlite_database.session() as session:
+        made = service.create_sdk_key(session, ANNA, "demo", "prod", name="web", kind=KeyKind.CLIENT)
+
+    answer = client.get("/v1/ruleset", headers=bearer(made.secret))
+    whole = client.get("/v1/ruleset", headers=bearer(secret))
+
+    assert made.secret.startswith("psc_prod_")
+    assert answer.get_json() == {
+        "project": "demo",
+        "environment": "prod",
+        "revision": 1,
+        "flags": {"ranker": {"enabled": False, "kind": "model"}},
+    }
+    assert answer.headers["ETag"] != whole.headers["ETag"]

@@ -9,16 +9,21 @@ from flask.testing import FlaskClient
 from flask_openapi3.openapi import OpenAPI
 from werkzeug.test import TestResponse
 
+from flags.access import Accesses
 from flags.cache import MemoryRulesetCache
 from flags.guards import Guards
 from flags.publisher import Publisher
-from flags.web import api, delivery
+from flags.rates import Rates
+from flags.serving import Serving
+from flags.web import api, delivery, ofrep
 from flags.web import state as flags_state
 from runtime.accounts import service as accounts
 from runtime.actors import SYSTEM
+from runtime.changes import changes_of
 from runtime.database import Database
 from runtime.settings import Settings
-from runtime.web import errors, state
+from runtime.web import errors, hot_flask, security, state
+from runtime.web.hot import HotRoutes
 
 
 def application(database: Database, guards: Guards = ()) -> OpenAPI:
@@ -28,9 +33,20 @@ def application(database: Database, guards: Guards = ()) -> OpenAPI:
     publisher = Publisher((MemoryRulesetCache(),))
     flags_state.attach(app, flags_state.FlagsState(publisher=publisher, guards=guards))
     errors.register(app)
-    app.register_blueprint(delivery.blueprint)
+    security.register(app)
+    hot_flask.attach(app, hot_routes(database, publisher))
     app.register_api(api.blueprint)
     return app
+
+
+def hot_routes(
+    database: Database, publisher: Publisher, *, rate: int = 0, stream_url: str | None = None
+) -> HotRoutes:
+    """Delivery and OFREP as the front gets them."""
+    accesses = Accesses(database, changes_of(database.engine))
+    serving = Serving(database=database, publisher=publisher, accesses=accesses)
+    protocol = ofrep.Ofrep(rates=Rates(rate), stream_url=lambda _: stream_url)
+    return HotRoutes((*delivery.routes(serving), *ofrep.routes(serving, protocol)))
 
 
 @dataclass(frozen=True, kw_only=True)

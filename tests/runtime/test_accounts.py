@@ -112,9 +112,9 @@ def test_an_api_token_names_its_owner_until_it_is_revoked(database: Database, no
         token = service.create_api_token(session, SYSTEM, "ci", now=now)
 
     with database.session() as session:
-        assert service.actor_of_token(session, token) == Actor(ActorKind.TOKEN, "ci")
+        assert service.actor_of_token(session, token, now=now) == Actor(ActorKind.TOKEN, "ci")
         service.revoke_api_token(session, SYSTEM, "ci", now=now)
-        assert service.actor_of_token(session, token) is None
+        assert service.actor_of_token(session, token, now=now) is None
         with pytest.raises(NotFound):
             service.revoke_api_token(session, SYSTEM, "ci", now=now)
 

@@ -13,6 +13,7 @@ from flags.model import (
     EnvironmentView,
     FlagDetail,
     FlagState,
+    KeyKind,
     LayerView,
     NewSdkKey,
     Page,
@@ -287,6 +288,7 @@ class SdkKeyOut(BaseModel):
 
     id: int
     name: str
+    kind: KeyKind
     prefix: str
     created_at: datetime
     revoked_at: datetime | None
@@ -296,6 +298,7 @@ class SdkKeyOut(BaseModel):
         return cls(
             id=view.id,
             name=view.name,
+            kind=view.kind,
             prefix=view.prefix,
             created_at=view.created_at,
             revoked_at=view.revoked_at,

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StrictBool, StrictInt, StrictStr
 
 from flags import limits
-from flags.model import FlagEdit, LayerShare, Link, NewFlag, RuleDraft, SegmentDraft, Targeting
+from flags.model import FlagEdit, KeyKind, LayerShare, Link, NewFlag, RuleDraft, SegmentDraft, Targeting
 from flags.web.api.nodes import NodeIn, ServesIn, nodes_of
 from flags.weights import buckets_of_percent
 from pointsman.core.bucketing import BUCKETS
@@ -301,6 +301,7 @@ class SdkKeyIn(Body):
     """A key to be."""
 
     name: StrictStr = Field(description="Who will use it")
+    kind: KeyKind = Field(KeyKind.SERVER, description="server: the whole ruleset; client: evaluations only")
 
 
 def _second(at: datetime) -> int:

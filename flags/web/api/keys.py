@@ -26,7 +26,9 @@ def list_sdk_keys(path: EnvironmentAt) -> Response:
 def create_sdk_key(path: EnvironmentAt, body: SdkKeyIn) -> Response:
     """A new key; its secret is in this answer and nowhere else."""
     with state().database.session() as session:
-        made = service.create_sdk_key(session, by(), path.project, path.environment, name=body.name)
+        made = service.create_sdk_key(
+            session, by(), path.project, path.environment, name=body.name, kind=body.kind
+        )
     answered = answer(NewSdkKeyOut.of(made), 201)
     answered.headers["Cache-Control"] = "no-store"
     return answered

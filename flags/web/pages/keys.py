@@ -4,6 +4,7 @@ from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from flags import queries, service
+from flags.model import KeyKind
 from flags.web.pages.blueprint import blueprint
 from flags.web.place import page, place
 from flags.web.state import by
@@ -23,7 +24,12 @@ def create_key(project: str, environment: str) -> ResponseReturnValue:
     try:
         with state().database.session() as session:
             new = service.create_sdk_key(
-                session, by(), project, environment, name=request.form.get("name", "").strip()
+                session,
+                by(),
+                project,
+                environment,
+                name=request.form.get("name", "").strip(),
+                kind=_kind(request.form.get("kind", KeyKind.SERVER)),
             )
     except Invalid as error:
         return _keys(project, environment, error=error), 422
@@ -37,6 +43,13 @@ def revoke_key(project: str, environment: str, key_id: int) -> ResponseReturnVal
         key = service.revoke_sdk_key(session, by(), project, environment, key_id)
     flash(f"The key {key.name} is revoked.", "good")
     return redirect(url_for("flag_pages.key_list", project=project, environment=environment), 303)
+
+
+def _kind(text: str) -> KeyKind:
+    try:
+        return KeyKind(text)
+    except ValueError:
+        raise Invalid("kind", f"choose one of {', '.join(KeyKind)}") from None
 
 
 def _keys(project: str, environment: str, *, secret: str | None = None, error: Invalid | None = None) -> str:
