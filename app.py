@@ -32,6 +32,7 @@ from flags.publisher import Publisher, caches_for
 from flags.rates import Rates
 from flags.service.due import publish_due
 from flags.serving import Serving
+from flags.steps import LateUnits, apply_switches, tidy_unit_sets
 from flags.web import api as flag_api
 from flags.web import assignments, delivery, ofrep
 from flags.web import pages as flag_pages
@@ -119,6 +120,9 @@ def create_worker(settings: Settings) -> Worker:
     def changes(now: datetime) -> bool:
         return publish_due(database, (ExperimentGuard(),), now)
 
+    def switches(now: datetime) -> bool:
+        return apply_switches(database, (ExperimentGuard(),), now)
+
     budget = Budget(spill=settings.spill_dir)
 
     def reports(now: datetime) -> bool:
@@ -129,7 +133,10 @@ def create_worker(settings: Settings) -> Worker:
         [
             Step(name="drain", run=lambda now: drain_inbox(database, lake, now), every_s=1.0),
             Step(name="reports", run=reports, every_s=1.0),
+            Step(name="late units", run=LateUnits(database), every_s=1.0),
             Step(name="changes", run=changes, every_s=1.0),
+            Step(name="switches", run=switches, every_s=1.0),
+            Step(name="unit sets", run=lambda now: tidy_unit_sets(database, now), every_s=3_600.0),
             Step(name="compact", run=lambda _: compact_lake(lake), every_s=60.0),
         ],
     )

@@ -168,6 +168,22 @@ def count_assignments(session: Session, at: FlagAt) -> dict[str, int]:
     return assignments.counts(session, states.id_of(session, state.flag_id, state.environment_id))
 
 
+def newest_assignment(session: Session) -> int:
+    """The newest assignment's row id; 0: none. It grows with every enrolment."""
+    return assignments.newest_anywhere(session)
+
+
+def environments_with_late(session: Session, after: int) -> frozenset[int]:
+    """Environments where an old epoch enrolled somebody since, counted by row ids."""
+    return assignments.environments_with_late(session, after)
+
+
+def has_due_switches(session: Session, at: EnvironmentView, now: int) -> bool:
+    """Whether a flag there has a switch whose instant (seconds since 1970) has come."""
+    waiting = states.with_switches(session, at.id).values()
+    return any(each.at <= now for state in waiting for each in state.switches)
+
+
 def unit_set(session: Session, access: SdkAccess, digest: str) -> bytes:
     """A unit set of the environment an SDK key opens. NotFound."""
     found = unit_sets.body(session, access.environment_id, digest) if len(digest) == 64 else None

@@ -25,6 +25,7 @@ from sqlalchemy.orm import Session
 
 from experiments.events import instances, storage
 from experiments.events.batch import accepted, unpack
+from experiments.events.enrolling import Enrolling
 from experiments.events.lake import TABLES, Lake
 from experiments.events.tally import Tally
 from runtime.database import Database
@@ -36,6 +37,9 @@ log = logging.getLogger("pointsman.events")
 EnvironmentName = Callable[[int], str]
 """From an environment's row id to ``project/environment``, as the event tables spell it."""
 
+Listeners = tuple[Tally, Enrolling]
+"""Who hears of every event of a drain on its way."""
+
 
 def drain_once(database: Database, lake: Lake, name_of: EnvironmentName, *, now: datetime) -> int:
     """Bring one drain's worth of batches into the lake; the number of events, 0 when nothing waited."""
@@ -46,7 +50,9 @@ def drain_once(database: Database, lake: Lake, name_of: EnvironmentName, *, now:
     with database.reading() as session:
         batches = storage.batches_of(session, drain)
     tally = Tally()
-    _write(lake, drain, batches, name_of, tally)
+    enrolling = Enrolling.among(database, {batch.environment_id for batch in batches})
+    _write(lake, drain, batches, name_of, (tally, enrolling))
+    enrolling.write(database, name_of)
     with database.session() as session:
         if storage.finish_drain(session, drain, now=now):
             instances.note(session, batches)
@@ -71,12 +77,12 @@ def _write(
     drain: storage.Drain,
     batches: tuple[storage.StoredBatch, ...],
     name_of: EnvironmentName,
-    tally: Tally,
+    listeners: Listeners,
 ) -> None:
     from experiments.events.columns import to_tables
 
     old = [batch.batch for batch in batches if batch.received_at < drain.writing_since]
-    for table, rows in to_tables(_rows(batches, name_of, tally)).items():
+    for table, rows in to_tables(_rows(batches, name_of, listeners)).items():
         if not lake.has(table, drain.writer, drain.number):
             fresh = lake.without_known(table, rows, old)
             if fresh.num_rows:
@@ -86,12 +92,13 @@ def _write(
 
 
 def _rows(
-    batches: tuple[storage.StoredBatch, ...], name_of: EnvironmentName, tally: Tally
+    batches: tuple[storage.StoredBatch, ...], name_of: EnvironmentName, listeners: Listeners
 ) -> Iterator[tuple[str, str, dict[str, object]]]:
     names = {batch.environment_id: name_of(batch.environment_id) for batch in batches}
     for batch in batches:
         if batch.body is None:  # finished by another worker between our two transactions
             continue
         for event in accepted(unpack(batch.body, batch.encoding), batch.rejected):
-            tally.add(batch.environment_id, event)
+            for each in listeners:
+                each.add(batch.environment_id, event)
             yield names[batch.environment_id], batch.batch, event

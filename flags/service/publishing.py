@@ -17,7 +17,7 @@ from flags.validation import check_reason, check_served, refuse
 from pointsman.core.model import Flag
 from runtime import audit
 from runtime.actors import ActorKind
-from runtime.errors import ApprovalRequired
+from runtime.errors import ApprovalRequired, Locked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,16 @@ def publish_other(
     before: dict[str, Any] | None,
     after: dict[str, Any] | None,
 ) -> int:
-    """The next revision of a locked environment for what is no flag. The rows are written already."""
+    """The next revision of a locked environment for what is no flag. The rows are written already.
+
+    Locked: changes there need approvals, and what is no flag cannot be proposed.
+    """
+    if at.required_approvers and by.actor.kind is not ActorKind.SYSTEM:
+        raise Locked(
+            f"{at.project}/{at.key}/{subject}",
+            f"changes in {at.key!r} need {at.required_approvers} approvals, and only changes of flags can be "
+            "proposed; lower the number of approvers for this change",
+        )
     revision = places.advance(session, at.id)
     revisions.add(
         session,

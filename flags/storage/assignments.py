@@ -78,6 +78,22 @@ def newest(session: Session, state_id: int) -> int:
     return session.scalars(query).one() or 0
 
 
+def newest_anywhere(session: Session) -> int:
+    """The newest row id of all; 0: none."""
+    return session.scalars(select(func.max(AssignmentRow.id))).one() or 0
+
+
+def environments_with_late(session: Session, after: int) -> frozenset[int]:
+    """Environments with a row beyond a row id that belongs to an epoch its flag has left."""
+    query = (
+        select(FlagStateRow.environment_id)
+        .join(AssignmentRow, AssignmentRow.flag_state_id == FlagStateRow.id)
+        .where(AssignmentRow.id > after, AssignmentRow.epoch < FlagStateRow.epoch)
+        .distinct()
+    )
+    return frozenset(session.scalars(query))
+
+
 def hashes(
     session: Session, state_id: int, rule: str, ranges: Sequence[Range], *, epoch: int, after: int = 0
 ) -> Iterator[int]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import Select, insert, select, update
+from sqlalchemy import Select, Text, cast, insert, select, update
 from sqlalchemy.orm import Session
 
 from flags.model import FlagState
@@ -109,6 +109,30 @@ def sticky(session: Session, environment_id: int) -> dict[str, FlagState]:
         .order_by(FlagRow.key)
     )
     return {key: _view(row, environment) for row, environment, key in session.execute(query)}
+
+
+def with_switches(session: Session, environment_id: int) -> dict[str, FlagState]:
+    """The states there that have switches ahead or due, by the flag's key; archived flags' are left out."""
+    query = (
+        _states()
+        .add_columns(FlagRow.key)
+        .join(FlagRow, FlagRow.id == FlagStateRow.flag_id)
+        .where(
+            FlagStateRow.environment_id == environment_id,
+            FlagRow.archived_at.is_(None),
+            cast(FlagStateRow.switches, Text) != "[]",
+        )
+        .order_by(FlagRow.key)
+    )
+    return {key: _view(row, environment) for row, environment, key in session.execute(query)}
+
+
+def with_kept(session: Session, environment_id: int) -> tuple[FlagState, ...]:
+    """The states there that keep units, those of archived flags too."""
+    query = _states().where(
+        FlagStateRow.environment_id == environment_id, cast(FlagStateRow.kept, Text) != "[]"
+    )
+    return tuple(_view(row, environment) for row, environment in session.execute(query))
 
 
 def _columns(state: FlagState) -> dict[str, object]:
