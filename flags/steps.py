@@ -20,7 +20,7 @@ _KEPT_FOR: Final = timedelta(days=1)
 
 
 class LateUnits:
-    """Keeps units whom an old epoch enrolled after the new one began. Looks only at what is newly enrolled."""
+    """Keeps units whom an old epoch enrolled after the new one began. Looks only at new enrolments."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -33,9 +33,7 @@ class LateUnits:
             everywhere = _all(session)
             late = None if self._seen is None else queries.environments_with_late(session, self._seen)
         for at in everywhere:
-            if (
-                late is None or at.id in late
-            ):  # The first look of a process cannot know what the last one saw.
+            if late is None or at.id in late:  # None: who knows what the last process saw.
                 with self._database.session() as session:
                     keep_late(session, By(SYSTEM, "enrolled late"), at.project, at.key)
         self._seen = newest
