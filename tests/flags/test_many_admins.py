@@ -74,6 +74,7 @@ def test_eight_admins_and_five_hundred_edits_each(database: Database) -> None:
         revision = queries.get_environment(session, "demo", "prod").revision
         edits = select(AuditRow.actor, func.count(AuditRow.id)).where(AuditRow.actor.startswith("admin-"))
         audited = [count for _, count in session.execute(edits.group_by(AuditRow.actor))]
+    with database.reading() as session:
         found = verify(session)
     assert audited == [EDITS] * ADMINS
     assert sum(versions) - FLAGS == revision - first == ADMINS * EDITS

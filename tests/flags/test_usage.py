@@ -37,7 +37,7 @@ def environment_id(session: Session, key: str = "prod") -> int:
 
 def line(session: Session, *, days: int = 0, opinions: tuple[Opinion, ...] = ()) -> InventoryLine:
     """The flag `ranker` in the inventory, seen so many days from now."""
-    now = TODAY + timedelta(days=days, minutes=1)
+    now = datetime.now(UTC) + timedelta(days=days, seconds=1)
     page = inventory(session, "demo", "prod", opinions=opinions, now=now)
     return next(each for each in page.items if each.flag.key == "ranker")
 
