@@ -39,6 +39,7 @@ from flags.web import pages as flag_pages
 from flags.web import state as flags_state
 from flags.web.stream_url import stream_urls
 from runtime.accounts import pages as account_pages
+from runtime.accounts import token_pages  # noqa: F401  (its routes join the accounts' blueprint)
 from runtime.changes import changes_of
 from runtime.database import Database
 from runtime.heap import return_memory

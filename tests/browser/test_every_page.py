@@ -18,6 +18,7 @@ from tests.platform import opened
 
 PAGES = [
     "/projects",
+    "/tokens",
     "/p/demo/prod/flags",
     "/p/demo/prod/flags/new",
     "/p/demo/prod/flags/ranker",
