@@ -27,6 +27,7 @@ from experiments.web import api as experiment_api
 from experiments.web import intake
 from experiments.web import pages as experiment_pages
 from flags.access import Accesses
+from flags.evaluations import Evaluations
 from flags.notices import nudge_after_commits
 from flags.publisher import Publisher, caches_for
 from flags.rates import Rates
@@ -81,7 +82,10 @@ def create_app(settings: Settings) -> Flask:
     publisher = Publisher(caches_for(settings.redis_url))
     nudge_after_commits(database, settings.redis_url)
     guards = (ExperimentGuard(),)
-    known_flags = flags_state.FlagsState(publisher=publisher, guards=guards, opinions=(ExperimentOpinion(),))
+    evaluations = Evaluations()
+    known_flags = flags_state.FlagsState(
+        publisher=publisher, evaluations=evaluations, guards=guards, opinions=(ExperimentOpinion(),)
+    )
     flags_state.attach(app, known_flags)
     for part in (errors, formats, limits, security):
         part.register(app)
@@ -90,16 +94,20 @@ def create_app(settings: Settings) -> Flask:
         app.register_blueprint(pages.blueprint)
     app.register_blueprint(health.blueprint)
     forms.exempt(health.blueprint)
-    forms.exempt(hot_flask.attach(app, _hot_routes(settings, database, publisher, app.config["SECRET_KEY"])))
+    serving = Serving(
+        database=database,
+        publisher=publisher,
+        accesses=Accesses(database, changes_of(database.engine)),
+        evaluations=evaluations,
+    )
+    forms.exempt(hot_flask.attach(app, _hot_routes(settings, serving, app.config["SECRET_KEY"])))
     for api in (flag_api, experiment_api):
         forms.exempt(api.blueprint)
         app.register_api(api.blueprint)
     return app
 
 
-def _hot_routes(settings: Settings, database: Database, publisher: Publisher, signing_key: str) -> HotRoutes:
-    accesses = Accesses(database, changes_of(database.engine))
-    serving = Serving(database=database, publisher=publisher, accesses=accesses)
+def _hot_routes(settings: Settings, serving: Serving, signing_key: str) -> HotRoutes:
     protocol = ofrep.Ofrep(
         rates=Rates(settings.key_rate), stream_url=stream_urls(settings.public_stream_url, signing_key)
     )

@@ -19,6 +19,7 @@ from flags.model import (
     Page,
     ProjectView,
     Revision,
+    RulesetId,
     SdkAccess,
     SdkKeyView,
     SegmentView,
@@ -192,9 +193,19 @@ def unit_set(session: Session, access: SdkAccess, digest: str) -> bytes:
     return found
 
 
+def unit_sets_in(session: Session, environment_id: int, digests: frozenset[str]) -> dict[str, bytes]:
+    """Those of the unit sets that are there, by digest."""
+    return unit_sets.bodies(session, environment_id, digests) if digests else {}
+
+
+def current_ruleset(session: Session, at: EnvironmentView) -> RulesetId:
+    """Which ruleset an environment serves now."""
+    return places.ruleset_id(session, at.id)
+
+
 def unit_sets_of(session: Session, access: SdkAccess, digests: frozenset[str]) -> dict[str, bytes]:
     """Those of the unit sets that are there, by digest."""
-    return unit_sets.bodies(session, access.environment_id, digests) if digests else {}
+    return unit_sets_in(session, access.environment_id, digests)
 
 
 def list_sdk_keys(session: Session, project: str, environment: str) -> tuple[SdkKeyView, ...]:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from flags.limits import is_key
-from flags.model import EnvironmentView, ProjectView
+from flags.model import EnvironmentView, ProjectView, RulesetId
 from flags.storage.tables import EnvironmentRow, ProjectRow
 
 Row = TypeVar("Row", ProjectRow, EnvironmentRow)
@@ -85,6 +85,13 @@ def advance(session: Session, environment_id: int) -> int:
         .values(revision=EnvironmentRow.revision + 1, stamp=_fresh_stamp())
         .returning(EnvironmentRow.revision)
     ).scalar_one()
+
+
+def ruleset_id(session: Session, environment_id: int) -> RulesetId:
+    """Which ruleset the environment is at. NoResultFound."""
+    query = select(EnvironmentRow.revision, EnvironmentRow.stamp).where(EnvironmentRow.id == environment_id)
+    revision, stamp = session.execute(query).one()
+    return RulesetId(environment_id=environment_id, revision=revision, stamp=stamp)
 
 
 def hold(session: Session, environment_id: int) -> None:

@@ -1,10 +1,11 @@
 """What the flags house carries in a web process: the publisher, and the guards of the houses above."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from flask import Flask, current_app
 
+from flags.evaluations import Evaluations
 from flags.guards import By, Guards
 from flags.opinions import Opinions
 from flags.publisher import Publisher
@@ -18,6 +19,7 @@ class FlagsState:
     """Shared by all threads of the process."""
 
     publisher: Publisher
+    evaluations: Evaluations = field(default_factory=Evaluations)
     guards: Guards = ()
     opinions: Opinions = ()
 
