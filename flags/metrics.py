@@ -32,6 +32,11 @@ CROSSED: Final = Counter(
 )
 
 
+def count_enrolled(session: Session, units: int) -> None:
+    """Count enrolled units once the caller's transaction has committed, and only then."""
+    event.listen(session, "after_commit", lambda _session: ENROLLED.inc(units), once=True)
+
+
 def count_crossed(session: Session, units: int) -> None:
     """Count units that crossed over once the caller's transaction has committed, and only then."""
     event.listen(session, "after_commit", lambda _session: CROSSED.inc(units), once=True)

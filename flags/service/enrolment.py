@@ -1,20 +1,22 @@
 """Enrolling units of sticky flags: from exposures that arrived, and on explicit request."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
-from pointsman.core.hashing import bucket_of
-from pointsman.core.unit_sets import hash_of_unit
 from sqlalchemy.orm import Session
 
 from flags import metrics
 from flags.assignments import EnrolledBy, Enrolment
 from flags.model import FlagState, FlagView
+from flags.reading import rules_from_json
 from flags.storage import assignments, flags, places, revisions, states
 from pointsman.core.bucketing import bucket
 from pointsman.core.choice import Choice, Reason
-from pointsman.core.model import Hashing
+from pointsman.core.hashing import bucket_of
+from pointsman.core.model import Hashing, Rule
+from pointsman.core.splits import owner
+from pointsman.core.unit_sets import hash_of_unit
 
 _ENROLLING = frozenset({Reason.SPLIT, Reason.TARGETING_MATCH})
 _ABOVE_STICKINESS = frozenset({Reason.OFF, Reason.PREREQUISITE, Reason.OVERRIDE, Reason.ERROR})
@@ -30,6 +32,7 @@ class Exposed:
     rule: str | None
     revision: int | None
     at: datetime
+    reason: EnrolledBy = EnrolledBy.EXPOSURE
 
 
 def sticky_flags(session: Session, environment_id: int) -> frozenset[str]:
@@ -70,13 +73,22 @@ def assign(
     places.hold(session, state.environment_id)
     state_id = states.id_of(session, state.flag_id, state.environment_id)
     asked = [choice for choice in choices if choice.reason not in _ABOVE_STICKINESS]
-    enrolments = [
-        _enrolment(flag, state, choice.unit, str(choice.variant), choice.rule or "", state.epoch, now)
-        for choice in asked
-        if choice.reason in _ENROLLING and choice.rule is not None
-    ]
-    assignments.enrol(session, state_id, [replace(each, reason=EnrolledBy.RESOLUTION) for each in enrolments])
+    served = [_served(choice, now) for choice in asked if choice.reason in _ENROLLING]
+    if served:
+        _enrol_exposed(session, flag, state, served)
     return assignments.variants_of(session, state_id, [choice.unit for choice in asked])
+
+
+def _served(choice: Choice, now: datetime) -> Exposed:
+    return Exposed(
+        flag=choice.flag,
+        unit=choice.unit,
+        variant=str(choice.variant),
+        rule=choice.rule,
+        revision=choice.revision,
+        at=now,
+        reason=EnrolledBy.RESOLUTION,
+    )
 
 
 def stored_variants(session: Session, state: FlagState, units: Sequence[str]) -> Mapping[str, str]:
@@ -87,47 +99,70 @@ def stored_variants(session: Session, state: FlagState, units: Sequence[str]) ->
 
 def _enrol_exposed(session: Session, flag: FlagView, state: FlagState, exposed: list[Exposed]) -> int:
     state_id = states.id_of(session, state.flag_id, state.environment_id)
-    epochs = {
-        revision: revisions.epoch_at(session, state.environment_id, flag.id, revision)
-        for revision in {each.revision for each in exposed}
-        if revision is not None
-    }
+    draws = {each: _draw_at(session, flag, state, each) for each in {one.revision for one in exposed}}
     first: dict[str, Enrolment] = {}
     for each in sorted(exposed, key=lambda one: one.at):
-        epoch = state.epoch if each.revision is None else epochs[each.revision]
-        enrolment = _enrolment(flag, state, each.unit, each.variant, each.rule or "", epoch, each.at)
-        first.setdefault(each.unit, enrolment)
+        enrolment = _enrolment(flag, draws[each.revision], each)
+        if enrolment is not None:
+            first.setdefault(each.unit, enrolment)
     new = assignments.enrol(session, state_id, list(first.values()))
-    if new < len(first):
-        _count_crossed(session, state_id, first)
+    if new:
+        metrics.count_enrolled(session, new)
+    if new < len(exposed):
+        _count_crossed(session, state_id, exposed)
     return new
 
 
-def _count_crossed(session: Session, state_id: int, exposed: Mapping[str, Enrolment]) -> None:
-    kept = assignments.variants_of(session, state_id, exposed)
-    crossed = sum(1 for unit, each in exposed.items() if kept[unit] != each.variant)
+def _count_crossed(session: Session, state_id: int, exposed: list[Exposed]) -> None:
+    """Count units that met another variant than the one they keep, or than their bucket ever had."""
+    kept = assignments.variants_of(session, state_id, {each.unit for each in exposed})
+    crossed = {each.unit for each in exposed if kept.get(each.unit) != each.variant}
     if crossed:
-        metrics.count_crossed(session, crossed)
+        metrics.count_crossed(session, len(crossed))
 
 
-def _enrolment(
-    flag: FlagView, state: FlagState, unit: str, variant: str, rule: str, epoch: int, at: datetime
-) -> Enrolment:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Draw:
+    """How a flag drew its units at some revision."""
+
+    epoch: int
+    rules: Mapping[str, Rule]
+
+
+def _draw_at(session: Session, flag: FlagView, state: FlagState, revision: int | None) -> _Draw:
+    """The draw at a revision; at present where it is unknown."""
+    served = (
+        None if revision is None else revisions.served_at(session, state.environment_id, flag.id, revision)
+    )
+    if served is None:
+        return _Draw(epoch=state.epoch, rules={rule.id: rule for rule in state.rules})
+    rules = rules_from_json(served["rules"])
+    return _Draw(epoch=served.get("epoch", 0), rules={rule.id: rule for rule in rules})
+
+
+def _enrolment(flag: FlagView, draw: _Draw, exposed: Exposed) -> Enrolment | None:
+    """What is to be remembered; None: that rule never gave this unit this variant.
+
+    An application may log anything. What its own evaluation could not have said would be remembered in vain:
+    SDKs answer from buckets, and would go on giving the unit its bucket's variant.
+    """
+    rule = draw.rules.get(exposed.rule or "")
+    if rule is None:
+        return None
+    drawn = _bucket(flag, rule.hashing, exposed.unit)
+    if drawn is not None and owner(rule.split, drawn) != exposed.variant:
+        return None
     return Enrolment(
         unit_type=flag.unit_type,
-        unit=unit,
-        variant=variant,
-        rule=rule,
-        epoch=epoch,
-        bucket=_bucket(flag, _hashing(state, rule), unit),
-        unit_hash=hash_of_unit(flag.salt, unit),
-        at=at,
-        reason=EnrolledBy.EXPOSURE,
+        unit=exposed.unit,
+        variant=exposed.variant,
+        rule=rule.id,
+        epoch=draw.epoch,
+        bucket=drawn,
+        unit_hash=hash_of_unit(flag.salt, exposed.unit),
+        at=exposed.at,
+        reason=exposed.reason,
     )
-
-
-def _hashing(state: FlagState, rule: str) -> Hashing | None:
-    return next((each.hashing for each in state.rules if each.id == rule), None)
 
 
 def _bucket(flag: FlagView, hashing: Hashing | None, unit: str) -> int | None:

@@ -69,8 +69,8 @@ def revision(session: Session, at: EnvironmentView, number: int) -> Revision | N
     return _view(row, key, at)
 
 
-def epoch_at(session: Session, environment_id: int, flag_id: int, revision: int) -> int:
-    """The epoch a flag was in at a revision of its environment."""
+def served_at(session: Session, environment_id: int, flag_id: int, revision: int) -> dict[str, Any] | None:
+    """A flag as it was served at a revision of its environment, in wire form; None: it was not."""
     query = (
         select(RevisionRow.after)
         .where(
@@ -81,8 +81,7 @@ def epoch_at(session: Session, environment_id: int, flag_id: int, revision: int)
         .order_by(RevisionRow.revision.desc())
         .limit(1)
     )
-    after = session.scalar(query)
-    return 0 if after is None else int(after.get("epoch", 0))
+    return session.scalar(query)
 
 
 def _revisions(at: EnvironmentView) -> Select[RevisionRow, str | None]:
