@@ -1,8 +1,10 @@
 """An environment's flags as one consistent ruleset."""
 
-from typing import Any
+import json
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from sqlalchemy import Row, Select, and_, select
+from sqlalchemy import Select, Text, and_, cast, select
 from sqlalchemy.orm import Session
 
 from flags.encoding import rules_from_json
@@ -11,24 +13,60 @@ from flags.storage.tables import EnvironmentRow, FlagRow, FlagStateRow, ProjectR
 from pointsman.core.model import Flag, Kind, Ruleset
 
 
-def load(session: Session, environment_id: int) -> tuple[RulesetId, Ruleset] | None:
-    """What the environment serves now, and which ruleset that is; None: no such environment.
+class StoredFlag(NamedTuple):
+    """A flag as it is stored, its JSON still text: equal ones are the same flag, cheaply compared."""
+
+    key: str
+    kind: str
+    salt: str
+    variants: str
+    enabled: bool
+    off: str
+    default: str
+    rules: str
+    version: int
+
+    def read(self) -> Flag:
+        """The flag. For our own columns: nothing is checked again."""
+        return Flag(
+            key=self.key,
+            kind=Kind(self.kind),
+            salt=self.salt,
+            enabled=self.enabled,
+            version=self.version,
+            variants=json.loads(self.variants),
+            off=self.off,
+            default=self.default,
+            rules=rules_from_json(json.loads(self.rules)),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRuleset:
+    """What an environment serves now; ``empty`` is its ruleset without the flags."""
+
+    id: RulesetId
+    empty: Ruleset
+    flags: tuple[StoredFlag, ...]
+
+
+def load(session: Session, environment_id: int) -> StoredRuleset | None:
+    """What the environment serves now; None: no such environment.
 
     One statement, therefore one snapshot: revision and flags belong together even while others commit.
     """
     rows = session.execute(_served(environment_id)).all()
     if not rows:
         return None
-    first = rows[0]
-    flags = {row.flag: _flag(row) for row in rows if row.flag is not None}
-    ruleset_id = RulesetId(environment_id=environment_id, revision=first.revision, stamp=first.stamp)
-    ruleset = Ruleset(
-        project=first.project, environment=first.environment, revision=first.revision, flags=flags
+    project, environment, revision, stamp = rows[0][:4]
+    return StoredRuleset(
+        id=RulesetId(environment_id=environment_id, revision=revision, stamp=stamp),
+        empty=Ruleset(project=project, environment=environment, revision=revision, flags={}),
+        flags=tuple(StoredFlag(*row[4:]) for row in rows if row[4] is not None),
     )
-    return ruleset_id, ruleset
 
 
-def _served(environment_id: int) -> Select[Any]:
+def _served(environment_id: int) -> Select[*tuple[Any, ...]]:
     return (
         select(
             ProjectRow.key.label("project"),
@@ -38,11 +76,11 @@ def _served(environment_id: int) -> Select[Any]:
             FlagRow.key.label("flag"),
             FlagRow.kind,
             FlagRow.salt,
-            FlagRow.variants,
+            cast(FlagRow.variants, Text),
             FlagStateRow.enabled,
             FlagStateRow.off_variant,
             FlagStateRow.default_variant,
-            FlagStateRow.rules,
+            cast(FlagStateRow.rules, Text),
             FlagStateRow.version,
         )
         .select_from(EnvironmentRow)
@@ -56,18 +94,4 @@ def _served(environment_id: int) -> Select[Any]:
         )
         .where(EnvironmentRow.id == environment_id)
         .order_by(FlagRow.key)
-    )
-
-
-def _flag(row: Row[Any]) -> Flag:
-    return Flag(
-        key=row.flag,
-        kind=Kind(row.kind),
-        salt=row.salt,
-        enabled=row.enabled,
-        version=row.version,
-        variants=row.variants,
-        off=row.off_variant,
-        default=row.default_variant,
-        rules=rules_from_json(row.rules),
     )
