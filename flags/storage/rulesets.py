@@ -1,8 +1,10 @@
 """An environment's flags as one consistent ruleset."""
 
-from typing import Any
+import json
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from sqlalchemy import Row, Select, and_, select
+from sqlalchemy import Select, Text, and_, cast, select
 from sqlalchemy.orm import Session
 
 from flags.gates import behind_holdout
@@ -18,8 +20,65 @@ from flags.storage.tables import EnvironmentRow, FlagRow, FlagStateRow, ProjectR
 from pointsman.core.model import Flag, Kind, Ruleset, Segment
 
 
-def load(session: Session, environment_id: int) -> tuple[RulesetId, Ruleset] | None:
-    """What the environment serves now, and which ruleset that is; None: no such environment.
+class StoredFlag(NamedTuple):
+    """A flag as it is stored, its JSON still text: equal ones are the same flag, cheaply compared.
+
+    ``project`` and ``holdout`` are the environment's: they stand before every rule that splits.
+    """
+
+    project: str
+    holdout: int
+    key: str
+    kind: str
+    salt: str
+    variants: str
+    unit_type: str
+    sticky: bool
+    enabled: bool
+    off: str
+    default: str
+    rules: str
+    version: int
+    overrides: str
+    requires: str
+    switches: str
+    epoch: int
+    kept: str
+
+    def read(self) -> Flag:
+        """The flag. For our own columns: nothing is checked again."""
+        rules = rules_from_json(json.loads(self.rules))
+        return Flag(
+            key=self.key,
+            kind=Kind(self.kind),
+            salt=self.salt,
+            enabled=self.enabled,
+            version=self.version,
+            variants=json.loads(self.variants),
+            off=self.off,
+            default=self.default,
+            rules=behind_holdout(rules, self.project, self.holdout),
+            unit_type=self.unit_type,
+            sticky=self.sticky,
+            epoch=self.epoch,
+            requires=requires_from_json(json.loads(self.requires)),
+            overrides=json.loads(self.overrides),
+            kept=tuple(each.kept for each in kept_from_json(json.loads(self.kept))),
+            switches=switches_from_json(json.loads(self.switches)),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRuleset:
+    """What an environment serves now; ``empty`` is its ruleset without the flags."""
+
+    id: RulesetId
+    empty: Ruleset
+    flags: tuple[StoredFlag, ...]
+
+
+def load(session: Session, environment_id: int) -> StoredRuleset | None:
+    """What the environment serves now; None: no such environment.
 
     One statement is one snapshot; segments come with another, whose stamp must be the same. If others
     committed in between, both are read again.
@@ -28,20 +87,18 @@ def load(session: Session, environment_id: int) -> tuple[RulesetId, Ruleset] | N
         rows = session.execute(_served(environment_id)).all()
         if not rows:
             return None
-        stamp, segments = _segments(session, environment_id)
-        if stamp == rows[0].stamp:
+        environment, revision, stamp = rows[0][:3]
+        same_stamp, segments = _segments(session, environment_id)
+        if same_stamp == stamp:
             break
-    first = rows[0]
-    flags = {row.flag: _flag(row) for row in rows if row.flag is not None}
-    ruleset_id = RulesetId(environment_id=environment_id, revision=first.revision, stamp=first.stamp)
-    ruleset = Ruleset(
-        project=first.project,
-        environment=first.environment,
-        revision=first.revision,
-        flags=flags,
-        segments=segments,
+    empty = Ruleset(
+        project=rows[0].project, environment=environment, revision=revision, flags={}, segments=segments
     )
-    return ruleset_id, ruleset
+    return StoredRuleset(
+        id=RulesetId(environment_id=environment_id, revision=revision, stamp=stamp),
+        empty=empty,
+        flags=tuple(StoredFlag(*row[3:]) for row in rows if row.flag is not None),
+    )
 
 
 def _segments(session: Session, environment_id: int) -> tuple[str, dict[str, Segment]]:
@@ -64,30 +121,31 @@ def _segment(row: SegmentRow) -> Segment:
     )
 
 
-def _served(environment_id: int) -> Select[Any]:
+def _served(environment_id: int) -> Select[*tuple[Any, ...]]:
     return (
         select(
-            ProjectRow.key.label("project"),
-            EnvironmentRow.key.label("environment"),
+            EnvironmentRow.key,
             EnvironmentRow.revision,
             EnvironmentRow.stamp,
+            # From here on as StoredFlag has them.
+            ProjectRow.key.label("project"),
             EnvironmentRow.holdout,
             FlagRow.key.label("flag"),
             FlagRow.kind,
             FlagRow.salt,
-            FlagRow.variants,
+            cast(FlagRow.variants, Text),
             FlagRow.unit_type,
             FlagRow.sticky,
             FlagStateRow.enabled,
             FlagStateRow.off_variant,
             FlagStateRow.default_variant,
-            FlagStateRow.rules,
+            cast(FlagStateRow.rules, Text),
             FlagStateRow.version,
-            FlagStateRow.overrides,
-            FlagStateRow.requires,
-            FlagStateRow.switches,
+            cast(FlagStateRow.overrides, Text),
+            cast(FlagStateRow.requires, Text),
+            cast(FlagStateRow.switches, Text),
             FlagStateRow.epoch,
-            FlagStateRow.kept,
+            cast(FlagStateRow.kept, Text),
         )
         .select_from(EnvironmentRow)
         .join(ProjectRow, ProjectRow.id == EnvironmentRow.project_id)
@@ -100,25 +158,4 @@ def _served(environment_id: int) -> Select[Any]:
         )
         .where(EnvironmentRow.id == environment_id)
         .order_by(FlagRow.key)
-    )
-
-
-def _flag(row: Row[Any]) -> Flag:
-    return Flag(
-        key=row.flag,
-        kind=Kind(row.kind),
-        salt=row.salt,
-        enabled=row.enabled,
-        version=row.version,
-        variants=row.variants,
-        off=row.off_variant,
-        default=row.default_variant,
-        rules=behind_holdout(rules_from_json(row.rules), row.project, row.holdout),
-        unit_type=row.unit_type,
-        sticky=row.sticky,
-        epoch=row.epoch,
-        requires=requires_from_json(row.requires),
-        overrides=row.overrides,
-        kept=tuple(each.kept for each in kept_from_json(row.kept)),
-        switches=switches_from_json(row.switches),
     )

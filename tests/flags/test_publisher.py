@@ -7,11 +7,12 @@ from sqlalchemy import update
 from flags import queries, service
 from flags.cache import MemoryRulesetCache
 from flags.encoding import served_json
+from flags.fragments import Fragments
 from flags.model import NewFlag, RulesetId
 from flags.publisher import Publisher, caches_for, compile_ruleset
 from flags.storage.tables import FlagStateRow
 from pointsman.core.bucketing import bucket
-from pointsman.core.codec import decode
+from pointsman.core.codec import CodecError, decode, encode
 from pointsman.core.model import Kind
 from pointsman.core.splits import owner
 from runtime.database import Database
@@ -132,3 +133,33 @@ def test_another_environments_change_leaves_the_ruleset_alone(database: Database
 def test_memory_alone_serves_where_no_redis_is_configured() -> None:
     assert [cache.tier for cache in caches_for(None)] == ["memory"]
     assert [cache.tier for cache in caches_for("unix:///nowhere.sock")] == ["memory", "redis"]
+
+
+def test_compiling_again_gives_what_compiling_afresh_gives(database: Database) -> None:
+    with database.session() as session:
+        demo(session)
+        for key in ("a-b", "a", "a.c", "z_0"):
+            flag(session, key)
+        environment = queries.get_environment(session, "demo", "prod")
+        fragments = Fragments()
+        first = compile_ruleset(session, environment.id, fragments)
+
+        service.set_enabled(session, ANNA, PROD, enabled=True, expected_version=1)
+        again = compile_ruleset(session, environment.id, fragments)
+        afresh = compile_ruleset(session, environment.id)
+
+    assert again.body == afresh.body == encode(decode(again.body))
+    assert first.body != again.body
+    assert decode(again.body).flags["ranker"].enabled
+
+
+def test_a_broken_flag_is_named_when_a_ruleset_is_compiled(database: Database) -> None:
+    with database.session() as session:
+        demo(session)
+        environment = queries.get_environment(session, "demo", "prod")
+        fragments = Fragments()
+        compile_ruleset(session, environment.id, fragments)
+        session.execute(update(FlagStateRow).values(default_variant="gone"))
+
+        with pytest.raises(CodecError, match=r"flags\.ranker\.default"):
+            compile_ruleset(session, environment.id, fragments)

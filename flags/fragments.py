@@ -1,0 +1,82 @@
+"""Compiling again only what changed: each flag and its canonical text, kept from one revision to the next.
+
+A flag is known by all it is stored as, not by a version, so nothing here can be out of date: not even when a
+database is restored from a backup beneath a running process.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from threading import Lock
+from typing import Final, NamedTuple, TypeAlias
+
+from flags.storage.rulesets import StoredFlag, StoredRuleset
+from pointsman.core.codec import CodecError, encode
+from pointsman.core.flag_codec import flag_to_wire, read_flag
+from pointsman.core.model import Flag
+from pointsman.core.references import check_references
+
+_NO_FLAGS: Final = b'"flags":{}'
+# Several large environments; beyond them the first ones compile from scratch.
+_MOST_ENVIRONMENTS: Final = 16
+
+
+class _Fragment(NamedTuple):
+    flag: Flag
+    text: bytes
+    """``"key":{…}`` as it stands in the ruleset."""
+
+
+_Known: TypeAlias = dict[StoredFlag, _Fragment]
+
+
+class Fragments:
+    """One for a process, shared by its threads."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, _Known] = {}
+        self._lock = Lock()
+
+    def encode(self, stored: StoredRuleset) -> bytes:
+        """The ruleset's canonical bytes, as ``pointsman.core.codec.encode`` writes them. CodecError.
+
+        Each flag is checked alone when it is new, the references between them every time.
+        """
+        former = self._known.get(stored.id.environment_id, {})
+        known = {each: former.get(each) or _fragment(each) for each in stored.flags}
+        nothing = encode(stored.empty)
+        check_references(replace(stored.empty, flags={each.flag.key: each.flag for each in known.values()}))
+        self._keep(stored.id.environment_id, known)
+        return _spliced(nothing, (each.text for each in known.values()))
+
+    def _keep(self, environment_id: int, known: _Known) -> None:
+        with self._lock:
+            self._known.pop(environment_id, None)
+            self._known[environment_id] = known
+            while len(self._known) > _MOST_ENVIRONMENTS:
+                del self._known[next(iter(self._known))]
+
+
+def _fragment(stored: StoredFlag) -> _Fragment:
+    flag = stored.read()
+    try:
+        body = _canonical(flag_to_wire(flag))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise CodecError(f"flags.{stored.key}", f"is not JSON ({error})") from error
+    try:
+        same = read_flag(flag.key, json.loads(body)) == flag
+    except CodecError as error:
+        raise CodecError(f"flags.{stored.key}.{error.field}", error.problem) from error
+    if not same:
+        raise CodecError(f"flags.{stored.key}", "holds a value JSON cannot give back")
+    return _Fragment(flag, f"{_canonical(flag.key)}:{body}".encode())
+
+
+def _canonical(value: object) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _spliced(nothing: bytes, texts: Iterable[bytes]) -> bytes:
+    flags = b'"flags":{' + b",".join(sorted(texts)) + b"}"
+    # Keys hold no quote, and segments come behind: the first match is the member itself.
+    return nothing.replace(_NO_FLAGS, flags, 1)
