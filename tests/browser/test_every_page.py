@@ -7,9 +7,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from experiments.metrics import proportion
+from flags import service
 from flags.changes.model import Proposal
 from flags.guards import By
-from flags.model import FlagAt, Targeting
+from flags.model import FlagAt, SegmentDraft, Targeting
 from flags.service.drafting import create_change
 from tests.browser.conftest import Site
 from tests.browser.test_admin_story import serve_users, wait_for_report
@@ -24,6 +25,11 @@ PAGES = [
     "/p/demo/prod/flags/ranker",
     "/p/demo/prod/flags/ranker/edit",
     "/p/demo/prod/flags/ranker/targeting",
+    "/p/demo/prod/flags/ranker/explain",
+    "/p/demo/prod/segments",
+    "/p/demo/prod/segments/staff",
+    "/p/demo/prod/population",
+    "/p/demo/prod/units?unit=u1",
     "/p/demo/prod/keys",
     "/p/demo/prod/history",
     "/p/demo/prod/history/2",
@@ -46,6 +52,7 @@ def furnished(site: Site) -> Site:
     with opened(site.settings) as database:
         made = running_experiment(database, "ranker", ("v1", "v2"), (proportion("click"),))
         with database.session() as session:
+            service.create_segment(session, By(ANNA), "demo", "prod", SegmentDraft(key="staff"))
             draft = Proposal(targeting=Targeting(rules=(), default="v2", off="v1"))
             create_change(session, By(ANNA, "a draft"), FlagAt("demo", "prod", "ranker"), draft)
     serve_users(site, made.sdk_key, "ranker")

@@ -11,6 +11,8 @@ ARGUMENTS: Final = {
     "environment": "prod",
     "flag": "ranker",
     "experiment": "trial",
+    "segment": "staff",
+    "layer": "checkout",
     "key_id": 1,
     "revision": 1,
     "number": 1,

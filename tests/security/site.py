@@ -11,9 +11,10 @@ import urllib3
 
 from experiments.events import storage
 from experiments.metrics import mean, proportion
+from flags import service as flag_service
 from flags.changes.model import Proposal
 from flags.guards import By
-from flags.model import FlagAt
+from flags.model import FlagAt, SegmentDraft
 from flags.service.drafting import create_change
 from runtime.accounts import service as accounts
 from runtime.actors import SYSTEM
@@ -42,6 +43,8 @@ def furnish(database: Database) -> Secrets:
     with database.session() as session:
         accounts.ensure_person(session, SYSTEM, ADA, now=now)
         accounts.set_password(session, SYSTEM, ADA, PASSWORD)
+        flag_service.create_segment(session, By(SYSTEM), "demo", "prod", SegmentDraft(key="staff"))
+        flag_service.create_layer(session, By(SYSTEM), "demo", "prod", "checkout")
         draft = Proposal(enabled=False)
         create_change(session, By(SYSTEM, "a draft"), FlagAt("demo", "prod", "ranker"), draft)
         return Secrets(

@@ -36,20 +36,39 @@ FORMS: Final[dict[str, dict[str, str]]] = {
     "/projects": {"key": "demo", "name": "Demo"},
     f"{HERE}/flags/new": {
         "press": "save", "key": "ranker", "name": "New", "description": "", "kind": "model",
+        "unit_type": "user", "scheme": "pointsman", "sticky": "yes", "schema": "{}",
         "variant-0-name": "v1", "variant-0-payload": '{"model": "m"}',
     },
     f"{FLAG}/edit": {
         "press": "save", "version": "1", "name": "Ranker", "description": "", "reason": "why",
         "tags": "nlp", "owner": "ada", "links": "wiki https://example.org/x",
         "variant-0-name": "v1", "variant-0-payload": '{"model": "m"}',
-        "variant-1-name": "v2", "variant-1-payload": '{"model": "n"}',
+        "variant-1-name": "v2", "variant-1-payload": '{"model": "n"}', "unit_type": "user",
+        "sticky": "no", "schema": '{"type": "object"}', "moves": "v3 = v1",
     },
     f"{FLAG}/targeting": {
         "press": "save", "version": "3", "default": "v1", "off": "v1", "reason": "why", "rule-0-id": "r1",
         "rule-0-weight-v1": "50", "rule-0-weight-v2": "50", "rule-0-condition-0-attribute": "country",
         "rule-0-condition-0-operator": "in", "rule-0-condition-0-type": "text",
-        "rule-0-condition-0-values": "DE, FR",
+        "rule-0-condition-0-values": "DE, FR", "rule-0-match": "any", "rule-0-tree": "[]",
+        "rule-0-coverage": "50", "rule-0-layer": "", "rule-0-layer-share": "", "rule-0-start": "",
+        "rule-0-end": "2030-01-01", "overrides": "u1 = v1", "requires": "", "switches": "2030-01-01 on",
     },
+    f"{FLAG}/explain": {"unit": "u1", "context": '{"country": "DE"}'},
+    f"{FLAG}/rerandomise": {"version": "1", "confirm": "ranker", "reason": "why"},
+    f"{HERE}/segments": {
+        "key": "testers", "name": "Testers", "description": "", "reason": "why", "included": "u1",
+        "excluded": "u2", "conditions": '[{"segment": "staff"}]',
+    },
+    f"{HERE}/segments/staff": {
+        "version": "1", "name": "Staff", "description": "", "reason": "why", "included": "u1", "excluded": "",
+        "conditions": '[{"attribute": "country", "operator": "in", "values": ["DE"]}]',
+    },
+    f"{HERE}/segments/staff/delete": {"version": "1"},
+    f"{HERE}/population/layers": {"key": "search", "name": "Search"},
+    f"{HERE}/population/layers/checkout/delete": {},
+    f"{HERE}/population/holdout": {"share": "5", "expected": "0", "reason": "why"},
+    f"{HERE}/units/forget": {"unit": "u1", "confirm": "u1"},
     f"{FLAG}/toggle": {"version": "3", "enabled": "yes"},
     f"{FLAG}/archive": {"version": "1", "archived": "no", "confirm": ""},
     f"{FLAG}/propose": {"what": "enabled", "value": "yes", "reason": "why"},
@@ -73,7 +92,8 @@ HOSTILE: Final = [
     "²", "9" * 5_000, "2147483648", "999999999999", "0x10", "1_000", "true", "null", "[", "[" * 50_000,
     '{"a":1,"a":2}', '{"model": "\\ud800"}', '{"model": "\\u0000"}', '{"model": 1e999}', '{"model": NaN}',
     '["a, b", 3]', "v3", "add-rule", "remove-rule:999", "raise-rule:0", "remove-condition:0.9", "review",
-    "number_lt", "text_starts", "equals", "json", "number", "boolean", "ship", "keep running", "mean",
+    "number_lt", "semver_lt", "segment", "as-tree:0", "tree", "text_starts", "equals", "json", "number",
+    "boolean", "ship", "keep running", "mean",
 ]  # fmt: skip
 # No compression makes this short.
 ENDLESS: Final = "".join(f"{sha256(bytes([n])).hexdigest()}" for n in range(250))
