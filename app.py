@@ -57,6 +57,8 @@ from runtime.worker import Step, Worker
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
+    from flags.redis_sticky import RedisAssignments
+
 # A body is refused by its length alone above this; what unpacks to more is refused while unpacking.
 _MOST_BODY = MOST_BYTES + 100_000
 
@@ -99,12 +101,21 @@ def create_app(settings: Settings) -> Flask:
         publisher=publisher,
         accesses=Accesses(database, changes_of(database.engine)),
         evaluations=evaluations,
+        remembered=_remembered(settings),
     )
     forms.exempt(hot_flask.attach(app, _hot_routes(settings, serving, app.config["SECRET_KEY"])))
     for api in (flag_api, experiment_api):
         forms.exempt(api.blueprint)
         app.register_api(api.blueprint)
     return app
+
+
+def _remembered(settings: Settings) -> "RedisAssignments | None":
+    if settings.redis_url is None:
+        return None
+    from flags.redis_sticky import RedisAssignments
+
+    return RedisAssignments(settings.redis_url)
 
 
 def _hot_routes(settings: Settings, serving: Serving, signing_key: str) -> HotRoutes:

@@ -1,5 +1,6 @@
 """Reads, as views. Nothing here writes, so any of them may run in a reading session."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy.orm import Session
@@ -161,6 +162,13 @@ def list_assignments(
     state = get_state(session, at)
     state_id = states.id_of(session, state.flag_id, state.environment_id)
     return assignments.of_flag(session, state_id, after=after, limit=max(0, min(limit, MOST_AT_ONCE)))
+
+
+def stored_variants(session: Session, at: FlagAt, units: Sequence[str]) -> dict[str, str]:
+    """The variants these units keep; those never enrolled are absent. Enrolls nobody. NotFound."""
+    state = get_state(session, at)
+    state_id = states.id_of(session, state.flag_id, state.environment_id)
+    return assignments.variants_of(session, state_id, units)
 
 
 def count_assignments(session: Session, at: FlagAt) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """What hot handlers need, in two ways: without ever waiting, or waiting for SQL, Redis and compilers."""
 
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from flags import queries
 from flags.access import Accesses
@@ -14,6 +14,9 @@ from runtime.database import Database
 from runtime.errors import Unauthenticated
 from runtime.web.hot import NeedsThread
 
+if TYPE_CHECKING:
+    from flags.redis_sticky import RedisAssignments
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
@@ -24,6 +27,8 @@ class Serving:
     accesses: Accesses
     evaluations: Evaluations = field(default_factory=Evaluations)
     representations: Representations = field(default_factory=Representations)
+    remembered: "RedisAssignments | None" = None
+    """Stored assignments in front of SQL, where Redis is configured."""
 
 
 class Source(Protocol):

@@ -8,8 +8,9 @@ from sqlalchemy.orm import Session
 
 from flags import metrics
 from flags.assignments import EnrolledBy, Enrolment
-from flags.model import FlagState, FlagView
+from flags.model import FlagAt, FlagState, FlagView
 from flags.reading import rules_from_json
+from flags.service.opening import known_flag
 from flags.storage import assignments, flags, places, revisions, states
 from pointsman.core.bucketing import bucket
 from pointsman.core.choice import Choice, Reason
@@ -17,6 +18,7 @@ from pointsman.core.hashing import bucket_of
 from pointsman.core.model import Hashing, Rule
 from pointsman.core.splits import owner
 from pointsman.core.unit_sets import hash_of_unit
+from runtime.errors import NotFound
 
 _ENROLLING = frozenset({Reason.SPLIT, Reason.TARGETING_MATCH})
 _ABOVE_STICKINESS = frozenset({Reason.OFF, Reason.PREREQUISITE, Reason.OVERRIDE, Reason.ERROR})
@@ -62,20 +64,33 @@ def enrol_exposed(session: Session, project: str, environment_id: int, exposed: 
     return new
 
 
-def assign(
-    session: Session, flag: FlagView, state: FlagState, choices: Sequence[Choice], *, now: datetime
-) -> dict[str, str]:
+def enrols(choice: Choice) -> bool:
+    """Whether a unit that got this choice from a sticky flag is remembered with it."""
+    return choice.reason in _ENROLLING
+
+
+def may_be_kept(choice: Choice) -> bool:
+    """Whether a stored assignment could serve instead: not above switch, prerequisites and overrides."""
+    return choice.reason not in _ABOVE_STICKINESS
+
+
+def assign(session: Session, at: FlagAt, choices: Sequence[Choice], *, now: datetime) -> dict[str, str]:
     """The variant each unit keeps, by unit, after enrolling those whom a rule serves for the first time.
 
     ``choices`` are what the current ruleset answers. Units that nothing enrols (switched off, overridden, the
-    default) are absent. Whatever number of processes ask at once, a unit has one answer.
+    default) are absent. Whatever number of processes ask at once, a unit has one answer. NotFound.
     """
-    places.hold(session, state.environment_id)
-    state_id = states.id_of(session, state.flag_id, state.environment_id)
-    asked = [choice for choice in choices if choice.reason not in _ABOVE_STICKINESS]
-    served = [_served(choice, now) for choice in asked if choice.reason in _ENROLLING]
+    flag = known_flag(session, at.project, at.flag)
+    environment = places.environment(session, at.project, at.environment)
+    if environment is None:
+        raise NotFound("environment", f"{at.project}/{at.environment}")
+    places.hold(session, environment.id)
+    state = states.state(session, flag.id, environment.id)
+    asked = [choice for choice in choices if may_be_kept(choice)]
+    served = [_served(choice, now) for choice in asked if enrols(choice)]
     if served:
         _enrol_exposed(session, flag, state, served)
+    state_id = states.id_of(session, state.flag_id, state.environment_id)
     return assignments.variants_of(session, state_id, [choice.unit for choice in asked])
 
 
@@ -89,12 +104,6 @@ def _served(choice: Choice, now: datetime) -> Exposed:
         at=now,
         reason=EnrolledBy.RESOLUTION,
     )
-
-
-def stored_variants(session: Session, state: FlagState, units: Sequence[str]) -> Mapping[str, str]:
-    """The variants these units keep, without enrolling anybody."""
-    state_id = states.id_of(session, state.flag_id, state.environment_id)
-    return assignments.variants_of(session, state_id, units)
 
 
 def _enrol_exposed(session: Session, flag: FlagView, state: FlagState, exposed: list[Exposed]) -> int:

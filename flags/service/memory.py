@@ -4,7 +4,6 @@ import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from pointsman.core.unit_sets import digest_of, write_bloom, write_hashes
 from sqlalchemy.orm import Session
 
 from flags import limits
@@ -16,6 +15,7 @@ from flags.service.opening import everywhere, flag_conflict, known_flag, open_fl
 from flags.service.publishing import publish, step, trace
 from flags.storage import assignments, flags, places, states, unit_sets
 from pointsman.core.model import Kept
+from pointsman.core.unit_sets import digest_of, write_bloom, write_hashes
 from runtime.errors import Invalid
 
 
@@ -96,7 +96,7 @@ def _with_late(session: Session, flag: FlagView, state: FlagState, since: KeptSi
 
 def _rebuild(session: Session, by: By, project: str, at: EnvironmentView, gone: tuple[int, ...]) -> None:
     for key, state in states.sticky(session, at.id).items():
-        if states.id_of(session, state.flag_id, state.environment_id) not in gone or not state.kept:
+        if states.id_of(session, state.flag_id, state.environment_id) not in gone:
             continue
         flag = known_flag(session, project, key)
         after = replace(state, kept=tuple(_built_anew(session, flag, state, each) for each in state.kept))

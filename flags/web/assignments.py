@@ -8,9 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictStr, Validat
 
 from flags import queries, service
 from flags.model import FlagAt, KeyKind, SdkAccess
+from flags.service.enrolment import enrols, may_be_kept
 from flags.serving import Serving, Waiting
 from flags.web.json_bodies import clean_object, refuse_model
 from pointsman.core.choice import Choice, Reason
+from pointsman.core.model import Flag
 from runtime.errors import Forbidden, Invalid, NotFound
 from runtime.web.hot import HotRequest, HotRoute, answer_json
 from runtime.web.wsgi import Answer
@@ -78,7 +80,7 @@ def _assign(serving: Serving, source: Waiting, request: HotRequest) -> Answer:
     if flag is None:
         raise NotFound("flag", f"{access.project}/{body.flag}"[:200])
     choices = [answers.evaluation.choose(body.flag, each.unit, each.context, None) for each in body.units]
-    kept = _kept(serving, access, body.flag, choices) if flag.sticky else {}
+    kept = _kept(serving, access, flag, choices) if flag.sticky else {}
     revision = None if answers.evaluation.ruleset is None else answers.evaluation.ruleset.revision
     found = [_assignment(choice, kept.get(choice.unit)) for choice in choices]
     return answer_json(200, {"flag": body.flag, "revision": revision, "assignments": found})
@@ -100,12 +102,31 @@ def _read(request: HotRequest) -> AssignmentsIn:
         refuse_model(error)
 
 
-def _kept(serving: Serving, access: SdkAccess, flag: str, choices: list[Choice]) -> Mapping[str, str]:
-    at = FlagAt(access.project, access.environment, flag)
+def _kept(serving: Serving, access: SdkAccess, flag: Flag, choices: list[Choice]) -> Mapping[str, str]:
+    """What units keep: from Redis, else from SQL, else they are enrolled now."""
+    # All that is stored was stored under these: whatever could become untrue raises the version.
+    scope = f"{access.environment_id}:{flag.key}:{flag.salt}:{flag.version}"
+    units = [choice.unit for choice in choices if may_be_kept(choice)]
+    remembered = serving.remembered
+    known = remembered.variants_of(scope, units) if remembered else {}
+    unknown = set(units) - known.keys()
+    if unknown:
+        asked = [choice for choice in choices if choice.unit in unknown]
+        found = _from_sql(serving, FlagAt(access.project, access.environment, flag.key), asked)
+        if remembered:
+            remembered.keep(scope, found)
+        known |= found
+    return known
+
+
+def _from_sql(serving: Serving, at: FlagAt, choices: list[Choice]) -> dict[str, str]:
+    with serving.database.reading() as session:
+        stored = queries.stored_variants(session, at, [choice.unit for choice in choices])
+    new = [choice for choice in choices if choice.unit not in stored]
+    if not any(enrols(choice) for choice in new):
+        return stored
     with serving.database.session() as session:
-        detail = queries.get_flag(session, at.project, at.flag)
-        found = queries.get_state(session, at)
-        return service.assign(session, detail.flag, found, choices, now=datetime.now(UTC))
+        return stored | service.assign(session, at, new, now=datetime.now(UTC))
 
 
 def _assignment(choice: Choice, kept: str | None) -> dict[str, object]:

@@ -59,6 +59,10 @@ def test_show_prints_json() -> None:
         "default": "v1",
         "rules": [],
         "version": 1,
+        "overrides": {},
+        "requires": [],
+        "switches": [],
+        "epoch": 0,
     }
 
 

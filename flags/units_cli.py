@@ -1,0 +1,109 @@
+"""Units from the command line: what sticky flags remember of them, and why they get what they get."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from runtime.database import Database
+
+_project = click.option("--project", "-p", required=True, help="Key of the project.")
+_environment = click.option("--environment", "-e", required=True, help="Key of the environment.")
+
+
+@click.group()
+def units() -> None:
+    """Look up, explain, export and forget units."""
+
+
+@units.command("show")
+@_project
+@click.argument("unit")
+def show_unit(project: str, unit: str) -> None:
+    """Print what is remembered of UNIT as JSON. Enrolls nobody."""
+    from flags import queries
+    from runtime.accounts.cli import command_session
+
+    with command_session() as (session, _):
+        found = queries.get_unit(session, project, unit)
+    click.echo(json.dumps(asdict(found), indent=2, ensure_ascii=False, default=str))
+
+
+@units.command("forget")
+@_project
+@click.argument("unit")
+@click.confirmation_option(prompt="Delete every assignment of this unit?")
+def forget_unit(project: str, unit: str) -> None:
+    """Delete everything remembered of UNIT (privacy)."""
+    from flags import service
+    from flags.guards import By
+    from runtime.accounts.cli import command_session
+
+    with command_session() as (session, actor):
+        gone = service.forget_unit(session, By(actor), project, unit)
+    click.echo(f"{gone} assignments are deleted.")
+
+
+@units.command("export")
+@_project
+@_environment
+@click.argument("flag")
+def export_units(project: str, environment: str, flag: str) -> None:
+    """Print everybody enrolled with FLAG as CSV, any number of them."""
+    from flags.assignments_csv import csv_lines
+    from flags.model import FlagAt
+
+    with _database() as database:
+        for text in csv_lines(FlagAt(project, environment, flag), database):
+            click.echo(text, nl=False)
+
+
+@units.command("explain")
+@_project
+@_environment
+@click.option("--context", "-c", default="{}", help='What the application knows, as JSON: {"country": "DE"}.')
+@click.argument("flag")
+@click.argument("unit")
+def explain_unit(project: str, environment: str, context: str, flag: str, unit: str) -> None:
+    """Print step by step why UNIT gets what it gets from FLAG, as JSON."""
+    from flags.evaluations import Evaluations
+    from flags.explaining import explained
+    from flags.model import FlagAt
+    from flags.publisher import Publisher, caches_for
+    from pointsman.core.explain import explanation_json
+
+    try:
+        known = json.loads(context)
+    except ValueError as error:
+        raise click.BadParameter(f"is not JSON: {error}", param_hint="--context") from None
+    if not isinstance(known, dict):
+        raise click.BadParameter('must be an object such as {"country": "DE"}', param_hint="--context")
+    at = FlagAt(project, environment, flag)
+    with _database() as database, database.reading() as session:
+        found = explained(session, Publisher(caches_for(None)), Evaluations(), at, unit, known)
+    click.echo(json.dumps(explanation_json(found.explanation), indent=2, ensure_ascii=False))
+
+
+@contextmanager
+def _database() -> Iterator["Database"]:
+    """The installation's database; our own errors end the command with one clear line."""
+    import os
+
+    from runtime.database import Database
+    from runtime.errors import PointsmanError
+    from runtime.settings import Settings
+    from runtime.starting import refuse_unmigrated
+
+    try:
+        database = Database(Settings.from_environment(os.environ).database_url)
+        try:
+            refuse_unmigrated(database)
+            yield database
+        finally:
+            database.close()
+    except PointsmanError as error:
+        raise click.ClickException(str(error)) from None
