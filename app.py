@@ -86,7 +86,11 @@ def create_app(settings: Settings) -> Flask:
     guards = (ExperimentGuard(),)
     evaluations = Evaluations()
     known_flags = flags_state.FlagsState(
-        publisher=publisher, evaluations=evaluations, guards=guards, opinions=(ExperimentOpinion(),)
+        publisher=publisher,
+        evaluations=evaluations,
+        guards=guards,
+        opinions=(ExperimentOpinion(),),
+        kept_units=settings.kept_units,
     )
     flags_state.attach(app, known_flags)
     for part in (errors, formats, limits, security):

@@ -14,7 +14,7 @@ from pointsman.core.codec import decode
 from pointsman.core.evaluation import Evaluation
 from pointsman.core.model import Flag, Json, Kind
 from pointsman.core.references import unit_sets_of
-from pointsman.core.unit_sets import read_units
+from pointsman.core.unit_sets import UNPUBLISHED, read_units, write_hashes
 from runtime.collector import collector_paused
 
 # A process that serves more environments than this evaluates the least used ones after another decoding.
@@ -44,8 +44,10 @@ class Answers:
     decimal point, all are sent with one (``1.0``), else all are whole. Strict clients tell the two apart.
     """
 
-    def __init__(self, evaluation: Evaluation) -> None:
+    def __init__(self, evaluation: Evaluation, for_newcomers: Evaluation | None = None) -> None:
         self.evaluation: Final = evaluation
+        self.for_newcomers: Final = for_newcomers or evaluation
+        """The same for units that no sticky flag has enrolled: for whoever has looked into the store."""
         ruleset = evaluation.ruleset
         self.flags: Final = {} if ruleset is None else ruleset.flags
         self._heads: dict[str, str] = {}
@@ -93,7 +95,8 @@ class Evaluations:
             ruleset = decode(compiled.body)
             bodies = bodies_of(unit_sets_of(ruleset))
             units = {digest: read_units(body) for digest, body in bodies.items()}
-            made = Answers(Evaluation(ruleset, units, now=time))
+            newcomers = {**units, UNPUBLISHED: read_units(write_hashes("", ()))}
+            made = Answers(Evaluation(ruleset, units, now=time), Evaluation(ruleset, newcomers, now=time))
         with self._lock:
             self._kept[compiled.id] = (made, len(compiled.body))
             self._bytes += len(compiled.body)

@@ -6,6 +6,7 @@ from typing import Protocol, TypeAlias
 
 from sqlalchemy.orm import Session
 
+from flags.limits import KEPT_UNITS
 from flags.model import FlagAt
 from pointsman.core.model import Flag
 from runtime.actors import Actor
@@ -87,3 +88,5 @@ class By:
     reason: str = ""
     guards: Guards = ()
     approvals: int | None = None
+    kept_units: int = KEPT_UNITS
+    """Enrolled units a sticky flag hands out as one filter; for more, applications ask."""

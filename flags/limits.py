@@ -30,6 +30,8 @@ OVERRIDES_PER_FLAG: Final = 10_000
 REQUIRES_PER_FLAG: Final = 20
 SWITCHES_PER_FLAG: Final = 100
 KEPT_PER_FLAG: Final = 200
+# Two bytes a unit: 4 MB for every SDK process to download once, and to keep in memory.
+KEPT_UNITS: Final = 2_000_000
 SEGMENTS_PER_ENVIRONMENT: Final = 1_000
 LAYERS_PER_ENVIRONMENT: Final = 100
 UNITS_PER_SEGMENT: Final = 1_000_000

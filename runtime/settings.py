@@ -31,6 +31,8 @@ class Settings:
     stream_url: str = ""
     """Where browsers reach the stream server; empty: at its own host and port, if those are reachable."""
     key_rate: int = 0
+    kept_units: int = 2_000_000
+    """Enrolled units a sticky flag hands out as one filter; for more, applications ask."""
     """How many OFREP evaluations a second each key may ask of one web process; 0: no limit."""
     secure_cookies: bool = False
     """True behind HTTPS: session cookies are then never sent in the clear."""
@@ -77,6 +79,7 @@ class Settings:
             web_threads=_number(environ, "POINTSMAN_WEB_THREADS", 8, most=256),
             body_timeout_s=_number(environ, "POINTSMAN_BODY_TIMEOUT_S", 15, most=600),
             stream_url=_stream_url(environ.get("POINTSMAN_STREAM_URL", "")),
+            kept_units=_number(environ, "POINTSMAN_KEPT_UNITS", 2_000_000, most=100_000_000),
             key_rate=_number(environ, "POINTSMAN_KEY_RATE", 0, least=0, most=1_000_000),
             secure_cookies=environ.get("POINTSMAN_SECURE_COOKIES", "") == "1",
         )
@@ -94,6 +97,7 @@ class Settings:
             "POINTSMAN_WEB_THREADS": str(self.web_threads),
             "POINTSMAN_BODY_TIMEOUT_S": str(self.body_timeout_s),
             "POINTSMAN_STREAM_URL": self.stream_url,
+            "POINTSMAN_KEPT_UNITS": str(self.kept_units),
             "POINTSMAN_KEY_RATE": str(self.key_rate),
             "POINTSMAN_SECURE_COOKIES": "1" if self.secure_cookies else "0",
         }

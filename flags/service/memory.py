@@ -13,9 +13,10 @@ from flags.guards import Action, By
 from flags.model import EnvironmentView, FlagState, FlagView, KeptSince
 from flags.service.opening import everywhere, flag_conflict, known_flag, open_flag, refuse_archived
 from flags.service.publishing import publish, step, trace
+from flags.service.sticky import built_set
 from flags.storage import assignments, flags, places, states, unit_sets
 from pointsman.core.model import Kept
-from pointsman.core.unit_sets import digest_of, write_bloom, write_hashes
+from pointsman.core.unit_sets import digest_of, write_hashes
 from runtime.errors import Invalid
 
 
@@ -99,21 +100,19 @@ def _rebuild(session: Session, by: By, project: str, at: EnvironmentView, gone: 
         if states.id_of(session, state.flag_id, state.environment_id) not in gone:
             continue
         flag = known_flag(session, project, key)
-        after = replace(state, kept=tuple(_built_anew(session, flag, state, each) for each in state.kept))
+        after = replace(
+            state, kept=tuple(_built_anew(session, flag, state, each, by.kept_units) for each in state.kept)
+        )
         publish(session, by, Action.FORGET_UNIT, [step(flag, flag, state, after)])
 
 
-def _built_anew(session: Session, flag: FlagView, state: FlagState, since: KeptSince) -> KeptSince:
+def _built_anew(session: Session, flag: FlagView, state: FlagState, since: KeptSince, most: int) -> KeptSince:
     kept = since.kept
     state_id = states.id_of(session, state.flag_id, state.environment_id)
     upto = assignments.newest(session, state_id)
-    hashes = list(assignments.hashes(session, state_id, _rule_of(kept), kept.ranges, epoch=kept.epoch))
-    if not hashes:
-        return KeptSince(kept=replace(kept, units=()), upto=upto, built=())
-    body = write_bloom(flag.salt, hashes)
-    digest = digest_of(body)
-    unit_sets.add(session, state.environment_id, digest, body, units=len(hashes), now=datetime.now(UTC))
-    return KeptSince(kept=replace(kept, units=(digest,)), upto=upto, built=(digest,))
+    hashes = assignments.hashes(session, state_id, _rule_of(kept), kept.ranges, epoch=kept.epoch)
+    built = built_set(session, state.environment_id, flag, hashes, most=most)
+    return KeptSince(kept=replace(kept, units=built), upto=upto, built=built)
 
 
 def _rule_of(kept: Kept) -> str:

@@ -62,7 +62,7 @@ def set_holdout(
         )
     if share == at.holdout:
         return at
-    sticky.keep_through_holdout(session, at, share)
+    sticky.keep_through_holdout(session, by, at, share)
     places.set_holdout(session, at.id, share)
     revision = publish_other(
         session,

@@ -76,7 +76,7 @@ def revert_revision(
     served = read_served(flag.key, snapshot)
     after = replace(before, **{name: getattr(served, name) for name in _RESTORED})
     refuse_stranded(session, at, after)
-    after = kept(session, at, flag, before, after)
+    after = kept(session, by, at, flag, before, after)
     return _save(session, by, at, flag, replace(flag, variants=snapshot["variants"]), before, after, number)
 
 

@@ -91,7 +91,7 @@ def _save(
 ) -> FlagState:
     if same_state(before, after):
         return before
-    after = sticky.kept(session, at, flag, before, after)
+    after = sticky.kept(session, by, at, flag, before, after)
     change = step(flag, flag, before, after)
     published = publish(session, by, action, [change])
     details = {

@@ -1,20 +1,25 @@
 """Keeping enrolled units where they are when a sticky flag's rules change."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 
-from pointsman.core.unit_sets import digest_of, write_bloom
 from sqlalchemy.orm import Session
 
 from flags import limits
 from flags.gates import behind_holdout
+from flags.guards import By
 from flags.keeping import Leaving, leaving
 from flags.model import EnvironmentView, FlagAt, FlagState, FlagView, KeptSince
 from flags.storage import assignments, flags, places, states, unit_sets
+from pointsman.core.unit_sets import UNPUBLISHED, digest_of, write_bloom
 from runtime.errors import Locked
 
 
-def kept(session: Session, at: FlagAt, flag: FlagView, before: FlagState, after: FlagState) -> FlagState:
+def kept(
+    session: Session, by: By, at: FlagAt, flag: FlagView, before: FlagState, after: FlagState
+) -> FlagState:
     """``after`` with everybody kept who was enrolled under ``before`` and could be answered otherwise now.
 
     Opens an epoch where the change could move units. Locked: too many epochs are remembered already.
@@ -31,20 +36,23 @@ def kept(session: Session, at: FlagAt, flag: FlagView, before: FlagState, after:
             behind_holdout(before.rules, at.project, holdout),
             behind_holdout(after.rules, at.project, holdout),
         ),
+        by.kept_units,
     )
 
 
-def keep_through_holdout(session: Session, at: EnvironmentView, share: int) -> None:
+def keep_through_holdout(session: Session, by: By, at: EnvironmentView, share: int) -> None:
     """Keep everybody enrolled with a sticky flag whom the environment's new holdout would take out."""
     for key, state in states.sticky(session, at.id).items():
         flag = flags.flag(session, at.project, key)
         assert flag is not None  # noqa: S101  (its state was just read)
         before = behind_holdout(state.rules, at.project, at.holdout)
         lost = leaving(before, behind_holdout(state.rules, at.project, share))
-        states.change(session, state, _kept(session, flag, state, lost))
+        states.change(session, state, _kept(session, flag, state, lost, by.kept_units))
 
 
-def _kept(session: Session, flag: FlagView, after: FlagState, lost: tuple[Leaving, ...]) -> FlagState:
+def _kept(
+    session: Session, flag: FlagView, after: FlagState, lost: tuple[Leaving, ...], most: int
+) -> FlagState:
     if not lost:
         return after
     if len(after.kept) + len(lost) > limits.KEPT_PER_FLAG:
@@ -58,19 +66,25 @@ def _kept(session: Session, flag: FlagView, after: FlagState, lost: tuple[Leavin
     upto = assignments.newest(session, state_id)
     entries = []
     for each in lost:
-        digests = _set_of(session, state_id, flag, after, each, epoch)
+        hashes = assignments.hashes(session, state_id, each.rule, each.ranges, epoch=epoch)
+        digests = built_set(session, after.environment_id, flag, hashes, most=most)
         entries.append(KeptSince(kept=each.kept(epoch, digests), upto=upto, built=digests))
     return replace(after, epoch=epoch, kept=(*after.kept, *entries))
 
 
-def _set_of(
-    session: Session, state_id: int, flag: FlagView, state: FlagState, lost: Leaving, epoch: int
+def built_set(
+    session: Session, environment_id: int, flag: FlagView, hashes: Iterable[int], *, most: int
 ) -> tuple[str, ...]:
-    """The digest of the set of those enrolled there; empty: nobody is."""
-    hashes = list(assignments.hashes(session, state_id, lost.rule, lost.ranges, epoch=epoch))
-    if not hashes:
+    """The digest of the filter of these units; empty: there are none.
+
+    ``UNPUBLISHED`` for more than ``most``: there is no filter, and applications ask for assignments.
+    """
+    found = list(islice(hashes, most + 1))
+    if not found:
         return ()
-    body = write_bloom(flag.salt, hashes)
+    if len(found) > most:
+        return (UNPUBLISHED,)
+    body = write_bloom(flag.salt, found)
     digest = digest_of(body)
-    unit_sets.add(session, state.environment_id, digest, body, units=len(hashes), now=datetime.now(UTC))
+    unit_sets.add(session, environment_id, digest, body, units=len(found), now=datetime.now(UTC))
     return (digest,)

@@ -79,7 +79,7 @@ def _assign(serving: Serving, source: Waiting, request: HotRequest) -> Answer:
     flag = answers.flags.get(body.flag)
     if flag is None:
         raise NotFound("flag", f"{access.project}/{body.flag}"[:200])
-    choices = [answers.evaluation.choose(body.flag, each.unit, each.context, None) for each in body.units]
+    choices = [answers.for_newcomers.choose(body.flag, each.unit, each.context, None) for each in body.units]
     kept = _kept(serving, access, flag, choices) if flag.sticky else {}
     revision = None if answers.evaluation.ruleset is None else answers.evaluation.ruleset.revision
     found = [_assignment(choice, kept.get(choice.unit)) for choice in choices]

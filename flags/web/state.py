@@ -7,6 +7,7 @@ from flask import Flask, current_app
 
 from flags.evaluations import Evaluations
 from flags.guards import By, Guards
+from flags.limits import KEPT_UNITS
 from flags.opinions import Opinions
 from flags.publisher import Publisher
 from runtime.web.auth import require_actor
@@ -22,6 +23,7 @@ class FlagsState:
     evaluations: Evaluations = field(default_factory=Evaluations)
     guards: Guards = ()
     opinions: Opinions = ()
+    kept_units: int = KEPT_UNITS
 
 
 def attach(app: Flask, state: FlagsState) -> None:
@@ -38,4 +40,5 @@ def flags_state() -> FlagsState:
 
 def by(reason: str = "") -> By:
     """Whoever makes this request, with the application's guards. Unauthenticated: a stranger."""
-    return By(require_actor(), reason, flags_state().guards)
+    known = flags_state()
+    return By(require_actor(), reason, known.guards, kept_units=known.kept_units)

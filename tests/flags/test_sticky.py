@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from flags import queries, service
-from flags.model import FlagEdit, RuleDraft
+from flags.model import FlagEdit, RuleDraft, Targeting
 from pointsman.core.choice import Reason
 from runtime import audit
 from runtime.database import Database
@@ -208,3 +208,24 @@ def test_drawing_anew_needs_the_key_typed_and_remembers_nobody(database: Databas
             service.rerandomise(
                 session, ANNA, "demo", "ranker", confirm="ranker", expected_version=flag.version
             )
+
+
+def test_more_units_than_are_handed_out_must_be_asked_for(database: Database) -> None:
+    few = replace(ANNA, kept_units=500)
+    with database.session() as session:
+        sticky_flag(session)
+        before = served(session, UNITS)
+        expose(session, before.values())
+        version = queries.get_state(session, PROD).version
+        rules = (RuleDraft(id="r1", weights=MOSTLY_V2),)
+        draft = Targeting(rules=rules, default="v1", off="v1")
+
+        service.set_targeting(session, few, PROD, draft, expected_version=version)
+
+        after = served(session, UNITS)
+        unsure = {unit for unit, choice in after.items() if choice.reason is Reason.ERROR}
+        assert len(unsure) / len(UNITS) == pytest.approx(0.4, abs=0.05)
+        assert all(after[unit].variant == before[unit].variant for unit in UNITS if unit not in unsure)
+        assert queries.stored_variants(session, PROD, sorted(unsure)) == {
+            unit: before[unit].variant for unit in unsure
+        }

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask import Response
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel, Field, JsonValue
 
 from flags.assignments import Assignment, AssignmentChange, EnrolledBy, UnitView
 from flags.gates import shown_parts
@@ -26,6 +26,7 @@ from flags.targeting import TargetingPreview
 from flags.wire import nodes_to_json, requires_to_json, rules_to_json
 from pointsman.core.model import Kind, Rule, Scheme, Window
 from pointsman.core.splits import weights_of
+from pointsman.core.unit_sets import UNPUBLISHED
 
 
 class ProjectOut(BaseModel):
@@ -148,7 +149,8 @@ class StateOut(BaseModel):
     requires: list[dict[str, JsonValue]]
     switches: list[SwitchOut]
     epoch: int
-    kept: int
+    kept: int = Field(description="Former rules that sticky units keep")
+    prefetch: bool = Field(description="More units are kept than handed out: applications must ask first")
 
     @classmethod
     def of(cls, state: FlagState) -> "StateOut":
@@ -164,6 +166,7 @@ class StateOut(BaseModel):
             switches=[SwitchOut(at=_at(each.at), enabled=each.enabled) for each in state.switches],
             epoch=state.epoch,
             kept=len(state.kept),
+            prefetch=any(UNPUBLISHED in each.kept.units for each in state.kept),
         )
 
 

@@ -10,6 +10,7 @@ from flags.weights import percent_of_buckets
 from pointsman.core.bucketing import BUCKETS
 from pointsman.core.model import AllOf, AnyOf, Condition, InSegment, Node, Not, Operator, Rule, Serves, Split
 from pointsman.core.splits import weights_of
+from pointsman.core.unit_sets import UNPUBLISHED
 
 _WORDS = {
     Operator.EQUALS: "is",
@@ -95,6 +96,11 @@ class Enrolled:
 
     variant: str
     units: int
+
+
+def asks(state: FlagState) -> bool:
+    """Whether a sticky flag has more units than it hands out, so that applications must ask first."""
+    return any(UNPUBLISHED in each.kept.units for each in state.kept)
 
 
 def around_words(state: FlagState) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import logging
 import os
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from time import monotonic, time
@@ -123,6 +124,23 @@ class Engine:
         self._bell.put(None)
         wait_s = 0.0 if self._thread is None else max(0.0, deadline - monotonic())
         return marker.reached.wait(wait_s)
+
+    def prefetch(self, flag: str, units: list[str], context: Mapping[str, object], timeout_s: float) -> int:
+        """Ask the server what these units keep, in the caller's thread; how many it said. Never raises."""
+        try:
+            with processes.importing:
+                from pointsman.assigned import ask_for
+                from pointsman.transport import Transport
+            transport = Transport(self._address, self._key, timeout_s)
+            try:
+                kept = ask_for(transport, flag, units, context, within_s=timeout_s)
+            finally:
+                transport.close()
+        except Exception as error:
+            self.outbox.notices.append(f"prefetch() of {flag!r:.80}: {type(error).__name__}: {error}")
+            return 0
+        self.recent.setdefault(flag, RecentUnits()).pin(kept)
+        return len(kept)
 
     def close(self, timeout_s: float) -> bool:
         """Take no more events, flush, end the thread: all within so long. Whether nothing was left unsent."""

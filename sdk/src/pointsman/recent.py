@@ -18,24 +18,25 @@ class RecentUnits(Mapping[str, str]):
     Threads may share it: every step is one operation on a dict. What a race loses is the memory of a unit.
     """
 
-    __slots__ = ("_before", "_now", "_since")
+    __slots__ = ("_before", "_now", "_pinned", "_since")
 
     def __init__(self) -> None:
         self._now: dict[str, str] = {}
         self._before: dict[str, str] = {}
+        self._pinned: dict[str, str] = {}
         self._since = monotonic()
 
     def __getitem__(self, unit: str) -> str:
-        try:
-            return self._now[unit]
-        except KeyError:
-            return self._before[unit]
+        for known in (self._pinned, self._now):
+            if unit in known:
+                return known[unit]
+        return self._before[unit]
 
     def __iter__(self) -> Iterator[str]:
-        return iter({**self._before, **self._now})
+        return iter({**self._before, **self._now, **self._pinned})
 
     def __len__(self) -> int:
-        return len({**self._before, **self._now})
+        return len({**self._before, **self._now, **self._pinned})
 
     def note(self, unit: str, variant: str) -> None:
         """The unit met this variant; the first one within memory stays."""
@@ -46,6 +47,11 @@ class RecentUnits(Mapping[str, str]):
         if unit not in self:
             self._now[unit] = variant
 
+    def pin(self, variants: Mapping[str, str]) -> None:
+        """The server says so of these units: they stay until the process ends or 100,000 others came."""
+        pinned = self._pinned if len(self._pinned) + len(variants) <= 2 * _MOST else {}
+        self._pinned = {**pinned, **variants}
+
     def forget(self) -> None:
         """Nobody is remembered any more."""
-        self._now, self._before = {}, {}
+        self._now, self._before, self._pinned = {}, {}, {}

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from pointsman.core.model import AllOf, AnyOf, Condition, Flag, InSegment, Node, Not, Ruleset, Segment, Serves
+from pointsman.core.unit_sets import UNPUBLISHED
 from pointsman.errors import CodecError
 
 MAX_CHAIN: Final = 10
@@ -35,14 +36,14 @@ def nodes_of(flag: Flag) -> Iterator[Node]:
 
 
 def unit_sets_of(ruleset: Ruleset) -> frozenset[str]:
-    """The digests of every unit set the ruleset needs."""
+    """The digests of every unit set the ruleset needs, as far as they are handed out."""
     found: set[str] = set()
     for segment in ruleset.segments.values():
         found.update(segment.included, segment.excluded)
     for flag in ruleset.flags.values():
         for kept in flag.kept:
             found.update(kept.units)
-    return frozenset(found)
+    return frozenset(found - {UNPUBLISHED})
 
 
 def needs_of(flag: Flag) -> Iterator[InSegment | Serves]:

@@ -20,6 +20,9 @@ from mmh3 import hash64
 
 from pointsman.errors import CodecError
 
+UNPUBLISHED: Final = "0" * 64
+"""The name of a set that would be too large to hand out: nobody has it, and who is in it must be asked."""
+
 _HEAD: Final = Struct("<4sBBHQ")
 _MAGIC: Final = b"PMUS"
 _VERSION: Final = 1
