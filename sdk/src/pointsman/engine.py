@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from pointsman import processes
 from pointsman.address import Address
 from pointsman.core.evaluation import Evaluation
+from pointsman.core.flag_texts import tied_flags
 from pointsman.options import Options
 from pointsman.outbox import Bell, Loss, Outbox
 from pointsman.poller import Poller
@@ -229,7 +230,7 @@ class Engine:
 
     def _publish(self, held: Held) -> None:
         former = self.evaluation.ruleset
-        for key, flag in held.ruleset.flags.items():
+        for key, flag in tied_flags(held.ruleset.flags).items():
             if flag.sticky:
                 recent = self.recent.setdefault(key, RecentUnits())
                 before = None if former is None else former.flags.get(key)

@@ -6,9 +6,9 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from pointsman.backoff import Clock, full_jitter, retry_after_s
-from pointsman.core.codec import decode
 from pointsman.core.model import Ruleset
 from pointsman.core.references import unit_sets_of
+from pointsman.core.succeeding import decode_next
 from pointsman.errors import CodecError, Unreachable
 from pointsman.messages import Answer, Request
 from pointsman.ruleset_file import Held, RulesetFile
@@ -102,7 +102,7 @@ class Poller:
 
     def _read(self, body: bytes) -> Ruleset:
         try:
-            return decode(body)
+            return decode_next(body, self.held.ruleset if self.held else None)
         except CodecError:
             self.refused += 1
             raise

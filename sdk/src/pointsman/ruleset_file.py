@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from pointsman.address import Address
-from pointsman.core.codec import decode
 from pointsman.core.model import Ruleset
 from pointsman.core.references import unit_sets_of
+from pointsman.core.succeeding import decode_next
 from pointsman.errors import CodecError
 from pointsman.private_file import read_private, write_private
 from pointsman.shelf import Shelf, UnitSets
@@ -80,4 +80,4 @@ def _parse(packed: bytes) -> Held:
     etag, _, body = rest.partition(b"\n")
     if magic != _MAGIC or digest != hashlib.sha256(body).hexdigest().encode():
         raise CodecError("cache", "is damaged")
-    return Held(ruleset=decode(body), etag=etag.decode("latin-1"))
+    return Held(ruleset=decode_next(body, None), etag=etag.decode("latin-1"))

@@ -52,8 +52,8 @@ def test_the_spelling_does_not_depend_on_any_order(known: Ruleset) -> None:
         project=known.project,
         environment=known.environment,
         revision=known.revision,
-        flags=dict(reversed(known.flags.items())),
-        segments=dict(reversed(known.segments.items())),
+        flags=dict(reversed(list(known.flags.items()))),
+        segments=dict(reversed(list(known.segments.items()))),
     )
 
     assert encode(shuffled) == encode(known)

@@ -110,7 +110,7 @@ def test_a_chain_of_ten_dependencies_is_the_longest() -> None:
 
 
 def test_the_longest_chain_is_found_whatever_the_order_of_the_flags() -> None:
-    backwards = replace(chain(11), flags=dict(reversed(chain(11).flags.items())))
+    backwards = replace(chain(11), flags=dict(reversed(list(chain(11).flags.items()))))
 
     with pytest.raises(CodecError, match="chain"):
         encode(backwards)

@@ -7,13 +7,15 @@ never guess (law 10).
 """
 
 import json
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from pointsman.core.flag_codec import flag_to_wire, read_flag, read_segment, segment_to_wire
 from pointsman.core.format_1 import check_format_1
-from pointsman.core.model import Ruleset
+from pointsman.core.model import Flag, Ruleset
 from pointsman.core.reading import count, entries, name, optional, record, required
 from pointsman.core.references import check_references
+from pointsman.core.strict_json import parse
 from pointsman.errors import CodecError
 
 __all__ = ["FORMAT", "CodecError", "decode", "encode"]
@@ -54,9 +56,14 @@ def decode(body: bytes) -> Ruleset:
     CodecError: neither format 2 nor 1; anything unknown, missing, doubled, of the wrong type or out of range;
     a reference to an unknown variant, flag or segment; a cycle; a split that does not cover the buckets.
     """
-    raw = _parse(body)
+    raw = parse(body)
     if type(raw) is not dict:
         raise CodecError("ruleset", f"must be an object, not {type(raw).__name__}")
+    return read_ruleset(raw, lambda flags: entries(flags, read_flag))
+
+
+def read_ruleset(raw: object, read_flags: Callable[[object], Mapping[str, Flag]]) -> Ruleset:
+    """The ruleset of this JSON, its flags read by ``read_flags``; CodecError as of ``decode``."""
     wire: dict[str, Any] = record(raw, _RULESET, _RULESET | {"segments"})
     found = required(wire, "format", count)
     if found == 1:
@@ -67,24 +74,8 @@ def decode(body: bytes) -> Ruleset:
         project=required(wire, "project", name),
         environment=required(wire, "environment", name),
         revision=required(wire, "revision", count),
-        flags=required(wire, "flags", lambda flags: entries(flags, read_flag)),
+        flags=required(wire, "flags", read_flags),
         segments=optional(wire, "segments", lambda segments: entries(segments, read_segment), {}),
     )
     check_references(ruleset)
     return ruleset
-
-
-def _parse(body: bytes) -> object:
-    try:
-        return json.loads(body.decode(), object_pairs_hook=_unique)
-    except CodecError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise CodecError("ruleset", f"is not readable JSON ({error})") from error
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise CodecError("ruleset", "holds an object with the same key twice")
-    return members

@@ -1,5 +1,6 @@
 """The words of a ruleset, as values: what SDKs evaluate and the server compiles. No behaviour, no I/O."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
@@ -295,5 +296,5 @@ class Ruleset:
     project: str
     environment: str
     revision: int
-    flags: dict[str, Flag]
+    flags: Mapping[str, Flag]
     segments: dict[str, Segment] = field(default_factory=dict)

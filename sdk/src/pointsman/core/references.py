@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from pointsman.core.flag_texts import tied_flags
 from pointsman.core.model import AllOf, AnyOf, Condition, Flag, InSegment, Node, Not, Ruleset, Segment, Serves
 from pointsman.core.unit_sets import UNPUBLISHED
 from pointsman.errors import CodecError
@@ -40,7 +41,7 @@ def unit_sets_of(ruleset: Ruleset) -> frozenset[str]:
     found: set[str] = set()
     for segment in ruleset.segments.values():
         found.update(segment.included, segment.excluded)
-    for flag in ruleset.flags.values():
+    for flag in tied_flags(ruleset.flags).values():
         for kept in flag.kept:
             found.update(kept.units)
     return frozenset(found - {UNPUBLISHED})
@@ -66,7 +67,7 @@ def check_references(ruleset: Ruleset) -> None:
         edges["segments", key] = [
             _target(ruleset, each, f"segments.{key}") for each in segment_needs(segment)
         ]
-    for key, flag in ruleset.flags.items():
+    for key, flag in tied_flags(ruleset.flags).items():
         if flag.requires or flag.rules or flag.kept:
             found = [_target(ruleset, each, f"flags.{key}") for each in needs_of(flag)]
             if found:
