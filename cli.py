@@ -19,6 +19,8 @@ COMMANDS: Final = {
     "export": ("flags.code.cli:export", "Print a project as YAML."),
     "plan": ("flags.code.cli:plan", "Show what a project's YAML would change."),
     "apply": ("flags.code.cli:apply", "Bring a project to what its YAML says."),
+    "bundle": ("flags.bundle_cli:bundle", "Write an environment's ruleset as a signed file for the edge."),
+    "bundle-keygen": ("flags.bundle_cli:keygen", "Make the key pair that signs bundles."),
     "audit": ("runtime.audit_cli:commands", "Verify and export the audit log."),
     "refs": ("flags.refs_cli:refs", "Find flag keys in code."),
     "analyze": ("experiments.cli:analyze", "Analyse a file with one row per unit; no server needed."),

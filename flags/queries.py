@@ -197,6 +197,11 @@ def unit_sets_of(session: Session, access: SdkAccess, digests: frozenset[str]) -
     return unit_sets.bodies(session, access.environment_id, digests) if digests else {}
 
 
+def unit_sets_in(session: Session, at: EnvironmentView, digests: frozenset[str]) -> dict[str, bytes]:
+    """Those of the unit sets that are there, by digest."""
+    return unit_sets.bodies(session, at.id, digests) if digests else {}
+
+
 def list_sdk_keys(session: Session, project: str, environment: str) -> tuple[SdkKeyView, ...]:
     """An environment's keys, the newest first, revoked ones included. NotFound."""
     return keys.keys(session, get_environment(session, project, environment))
