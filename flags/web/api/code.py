@@ -37,13 +37,11 @@ class PlanIn(Body):
 class ApplyIn(PlanIn):
     """A document to bring the project to."""
 
-    expect: StrictStr | None = Field(
-        None, description="The digest of the plan you saw; 409 if it is outdated"
-    )
+    expect: StrictStr | None = Field(None, description="Digest of the plan you saw; 409 if it is outdated")
     reason: Reason = ""
 
 
-class DifferenceOut(BaseModel):
+class PlannedDifferenceOut(BaseModel):
     """One thing that changes."""
 
     field: str
@@ -56,7 +54,7 @@ class FlagChangeOut(BaseModel):
 
     flag: str
     environment: str
-    differences: list[DifferenceOut]
+    differences: list[PlannedDifferenceOut]
     moved: int | None
 
 
@@ -67,7 +65,7 @@ class PlanOut(BaseModel):
     digest: str
     empty: bool
     flags: list[FlagChangeOut]
-    others: dict[str, list[DifferenceOut]]
+    others: dict[str, list[PlannedDifferenceOut]]
     absent: list[str]
     approvals: dict[str, int]
     notes: list[str]
@@ -128,5 +126,5 @@ def _document(path: ProjectAt, body: PlanIn) -> ProjectDoc:
     return body.document
 
 
-def _differences(found: tuple[Difference, ...]) -> list[DifferenceOut]:
-    return [DifferenceOut(field=each.field, before=each.before, after=each.after) for each in found]
+def _differences(found: tuple[Difference, ...]) -> list[PlannedDifferenceOut]:
+    return [PlannedDifferenceOut(field=each.field, before=each.before, after=each.after) for each in found]

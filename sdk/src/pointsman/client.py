@@ -52,8 +52,8 @@ class Client:
         """A client that answers from a signed file that `pointsman bundle` wrote, without any network.
 
         ``public_key``: as `pointsman bundle-keygen` printed it; several, while keys change. Events are
-        dropped and counted (``stats().dropped["offline"]``). A bundle that expires later goes on answering, and
-        ``stats().problem`` says so. Needs ``pointsman[bundle]``.
+        dropped and counted (``stats().dropped["offline"]``). A bundle that expires later goes on
+        answering, and ``stats().problem`` says so. Needs ``pointsman[bundle]``.
         ConfigurationError: it is damaged, changed, expired, or signed by another key.
         """
         from pointsman.bundle_file import load_bundle

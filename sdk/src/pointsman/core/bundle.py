@@ -1,8 +1,8 @@
 """Bundles as bytes: a ruleset with its unit sets and a signature. PURE; signs and verifies nothing.
 
 Layout: ``pointsman-bundle-1``, line end, 128 hex digits of an Ed25519 signature, line end, and the signed
-part: one line of JSON (the head), the ruleset's canonical bytes, the unit sets' bytes in the head's order. What is
-signed begins with the first line too, so that the signature is worth nothing elsewhere.
+part: one line of JSON (the head), the ruleset's canonical bytes, the unit sets' bytes in the head's order.
+What is signed begins with the first line too, so that the signature is worth nothing elsewhere.
 """
 
 import json
