@@ -44,6 +44,8 @@ class Action(StrEnum):
     REBASE_CHANGE = "change.rebase"
     PUBLISH_CHANGE = "change.publish"
     FAIL_CHANGE = "change.fail"
+    WRITE_BUNDLE = "bundle.write"
+    APPLY_PROJECT = "project.apply"
     CREATE_KEY = "key.create"
     REVOKE_KEY = "key.revoke"
 

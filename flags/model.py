@@ -18,6 +18,8 @@ from pointsman.core.model import (
     Rule,
     Scheme,
     Serves,
+    Span,
+    Split,
     Switch,
     Window,
 )
@@ -286,10 +288,14 @@ class FlagEdit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerShare:
-    """A rule's room in a layer: ``share`` of its 100,000 buckets, which no other flag there has."""
+    """A rule's room in a layer: ``share`` of its 100,000 buckets, which no other flag there has.
+
+    ``spans``: which buckets exactly, in a copy of what was written down; empty: those it has, or free ones.
+    """
 
     layer: str
     share: int
+    spans: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,7 +305,8 @@ class RuleDraft:
     A rule with the ``id`` of a stored one is that rule changed: its units move as little as possible.
     An empty ``id`` asks for a new one. ``coverage`` is the share of eligible units that enter, in buckets.
     ``hashing`` and ``gates`` are for what was imported and buckets by another vendor's scheme: None and empty
-    keep what a stored rule has, and mean the flag's own scheme for a new one.
+    keep what a stored rule has, and mean the flag's own scheme for a new one. ``ranges`` are for a copy of
+    what was written down: they serve as they are if they hold the weights, else a new rule starts from them.
     """
 
     weights: Mapping[str, int]
@@ -311,6 +318,7 @@ class RuleDraft:
     hashing: Hashing | None = None
     gates: tuple[Gate, ...] = ()
     buckets: int = BUCKETS
+    ranges: Split = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
-from flags.gates import allot, coverage_gate, layer_gate, parts_of
+from flags.gates import allot, coverage_gate, layer_gate, parts_of, width
 from flags.model import RuleDraft
 from pointsman.core.bucketing import BUCKETS
-from pointsman.core.model import Gate, GateKind, Hashing, Rule, Scheme, Span
-from pointsman.core.splits import reweight, split_of
+from pointsman.core.model import Gate, GateKind, Hashing, Rule, Scheme, Span, Split
+from pointsman.core.splits import check_split, reweight, split_of, weights_of
+from pointsman.errors import SplitError
 from runtime.errors import Invalid
 
 BUCKETS_OF_SCHEME: Final[Mapping[Scheme, int]] = {
@@ -61,19 +63,29 @@ def ranged_rule(
     buckets = BUCKETS if hashing is None else hashing.buckets
     weights = _scaled(draft, buckets, f"{at}.weights")
     same_draw = stored is not None and stored.hashing == hashing
-    split = (
-        reweight(stored.split, weights, buckets=buckets)
-        if stored is not None and same_draw
-        else split_of(weights, buckets=buckets)
-    )
     return Rule(
         id=rule_id,
         conditions=draft.conditions,
-        split=split,
+        split=_split(
+            draft.ranges, stored.split if stored and same_draw else (), weights, buckets, f"{at}.ranges"
+        ),
         gates=_gates(draft, stored, draw.salt, rooms, at),
         window=draft.window,
         hashing=hashing,
     )
+
+
+def _split(ranges: Split, stored: Split, weights: dict[str, int], buckets: int, field: str) -> Split:
+    """Ranges that hold the weights: the draft's, or the nearest to the stored ones, or fresh ones."""
+    if ranges:
+        try:
+            check_split(ranges, buckets)
+        except SplitError as error:
+            raise Invalid(field, f"{error}; or leave the ranges out") from None
+        if weights_of(ranges) == {name: weight for name, weight in weights.items() if weight}:
+            return ranges
+    start = stored or ranges
+    return reweight(start, weights, buckets=buckets) if start else split_of(weights, buckets=buckets)
 
 
 def _scaled(draft: RuleDraft, buckets: int, field: str) -> dict[str, int]:
@@ -103,8 +115,24 @@ def _gates(
             raise Invalid(f"{at}.layer", f"there is no layer {draft.layer.layer[:80]!r} here; make it first")
         stays = parts is not None and parts.layer is not None and parts.layer.layer == draft.layer.layer
         held = parts.spans if parts is not None and stays else ()
-        spans = allot(held, room.taken, draft.layer.share)
+        wanted = draft.layer.spans
+        spans = wanted if _fits(wanted, room.taken, draft.layer.share, at) else None
+        spans = spans or allot(held, room.taken, draft.layer.share)
         if spans is None:
             raise Invalid(f"{at}.layer_share", f"the layer {draft.layer.layer!r} has not so much room left")
         gates.append(layer_gate(draft.layer.layer, room.seed, spans))
     return tuple(gates)
+
+
+def _fits(spans: tuple[Span, ...], taken: tuple[Span, ...], share: int, at: str) -> bool:
+    """Whether these very buckets hold the share. Invalid: they are none, or others have some of them."""
+    if not spans or width(spans) != share:
+        return False
+    ordered = [(0, 0), *spans, (BUCKETS, BUCKETS)]
+    if any(start >= end for start, end in spans) or any(a[1] > b[0] for a, b in pairwise(ordered)):
+        raise Invalid(f"{at}.layer", f"spans are [start, end) in order, within 0 to {BUCKETS}")
+    if any(
+        start < end_taken and start_taken < end for start, end in spans for start_taken, end_taken in taken
+    ):
+        raise Invalid(f"{at}.layer", "other rules have some of these spans; leave the spans out")
+    return True

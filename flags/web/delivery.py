@@ -18,7 +18,11 @@ _FIRST: Final = (Encoding.ZSTD, Encoding.GZIP)
 
 def routes(serving: Serving) -> tuple[HotRoute, ...]:
     """The hot routes of delivery."""
-    at_hand, waiting = AtHand(serving), Waiting(serving)
+    return routes_over(AtHand(serving), Waiting(serving))
+
+
+def routes_over(at_hand: Source, waiting: Source) -> tuple[HotRoute, ...]:
+    """The same over other sources, ``at_hand`` of which never waits."""
     return (
         HotRoute(
             name="ruleset",

@@ -65,7 +65,11 @@ class Ofrep:
 
 def routes(serving: Serving, ofrep: Ofrep) -> tuple[HotRoute, ...]:
     """The hot routes of the protocol."""
-    at_hand, waiting = AtHand(serving), Waiting(serving)
+    return routes_over(AtHand(serving), Waiting(serving), ofrep)
+
+
+def routes_over(at_hand: Source, waiting: Source, ofrep: Ofrep) -> tuple[HotRoute, ...]:
+    """The same over other sources, ``at_hand`` of which never waits."""
     return tuple(
         HotRoute(
             name=name,

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
@@ -51,27 +51,67 @@ class StreamLimits:
     most_per_key: int = MOST_PER_KEY
 
 
+class StreamSource(Protocol):
+    """Where a stream server learns who may listen, and what is new. Its methods may wait."""
+
+    @property
+    def settle_s(self) -> float:
+        """How long after a look everybody who asks gets what is new."""
+        ...
+
+    def access(self, secret: str | None) -> SdkAccess:
+        """What a key opens. Unauthenticated."""
+        ...
+
+    def access_by(self, ticket: str) -> SdkAccess:
+        """What the key behind a ticket opens. Unauthenticated."""
+        ...
+
+    def revisions(self) -> dict[int, int]:
+        """The revision each live key's environment is at."""
+        ...
+
+
+class DatabaseSource:
+    """The server's own."""
+
+    def __init__(self, database: Database, signing_key: str) -> None:
+        self._database, self._signing_key = database, signing_key
+        # Web processes may believe an older revision for so long (ADR 6): who is told at once would be told
+        # "nothing new" when it asks.
+        self.settle_s = 0.0 if database.engine.dialect.name == "sqlite" else BELIEF_S
+
+    def access(self, secret: str | None) -> SdkAccess:
+        with self._database.reading() as session:
+            return queries.authenticate(session, secret)
+
+    def access_by(self, ticket: str) -> SdkAccess:
+        key_id = key_of_ticket(self._signing_key, ticket, now=datetime.now(UTC))
+        with self._database.reading() as session:
+            return queries.access_of_key(session, key_id)
+
+    def revisions(self) -> dict[int, int]:
+        with self._database.reading() as session:
+            return queries.live_revisions(session)
+
+
 class StreamServer:
     """The stream of one process: its subscribers, and the one task that watches revisions for all of them."""
 
-    def __init__(self, database: Database, signing_key: str, nudges: Nudges, limits: StreamLimits) -> None:
-        self._database, self._signing_key = database, signing_key
-        self._nudges, self._limits = nudges, limits
-        # Web processes may believe an older revision for so long (ADR 6): who is told at once would be told
-        # "nothing new" when it asks.
-        self._settle_s = 0.0 if database.engine.dialect.name == "sqlite" else BELIEF_S
+    def __init__(self, source: StreamSource, nudges: Nudges, limits: StreamLimits) -> None:
+        self._source, self._nudges, self._limits = source, nudges, limits
         self.subscribers = Subscribers(most=limits.most_streams, most_per_key=limits.most_per_key)
 
     async def stream(self, request: Request) -> Response:
         """Server-sent events: ``event: revision``, the revision as id, ``{"revision": 7}`` as data."""
         header = request.headers.get("authorization", "")
         secret = header[len(_BEARER) :].strip() if header.startswith(_BEARER) else None
-        return await self._open(request, lambda: self._access(secret), _revision_notice, {})
+        return await self._open(request, lambda: self._source.access(secret), _revision_notice, {})
 
     async def ofrep_stream(self, request: Request) -> Response:
         """The same for OFREP: ``{"type": "refetchEvaluation", "etag": "7"}``; a ticket says who asks."""
         ticket = request.query_params.get("ticket", "")
-        return await self._open(request, lambda: self._access_by(ticket), _refetch_notice, _ANY_SITE)
+        return await self._open(request, lambda: self._source.access_by(ticket), _refetch_notice, _ANY_SITE)
 
     async def watch(self) -> None:
         """Look at the revisions for ever; a failed look is counted and tried again."""
@@ -100,13 +140,13 @@ class StreamServer:
         # Only those who were here before the look: what it reads may be older than what a newcomer knows.
         listening = self.subscribers.listening()
         try:
-            revisions = await asyncio.to_thread(self._revisions)
+            revisions = await asyncio.to_thread(self._source.revisions)
         except SQLAlchemyError as error:
             metrics.WATCH_ERRORS.inc()
             log.warning("cannot read the revisions, will look again: %s", error)
             return
-        if self._settle_s and any(revisions.get(each.key_id) != each.revision for each in listening):
-            await asyncio.sleep(self._settle_s)
+        if self._source.settle_s and any(revisions.get(each.key_id) != each.revision for each in listening):
+            await asyncio.sleep(self._source.settle_s)
         announce(listening, revisions)
 
     async def _events(
@@ -128,19 +168,6 @@ class StreamServer:
                     return
                 yield notice(revision)
 
-    def _access(self, secret: str | None) -> SdkAccess:
-        with self._database.reading() as session:
-            return queries.authenticate(session, secret)
-
-    def _access_by(self, ticket: str) -> SdkAccess:
-        key_id = key_of_ticket(self._signing_key, ticket, now=datetime.now(UTC))
-        with self._database.reading() as session:
-            return queries.access_of_key(session, key_id)
-
-    def _revisions(self) -> dict[int, int]:
-        with self._database.reading() as session:
-            return queries.live_revisions(session)
-
 
 def create_stream(
     database: Database,
@@ -151,7 +178,7 @@ def create_stream(
 ) -> Starlette:
     """The ASGI application. The database is the caller's to close."""
     nudges = Nudges(redis_url)
-    server = StreamServer(database, signing_key, nudges, limits or StreamLimits())
+    server = StreamServer(DatabaseSource(database, signing_key), nudges, limits or StreamLimits())
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

@@ -6,6 +6,7 @@ The application passes `refuse_model` to flask-openapi3 as its ``validation_erro
 from flags.web.api import (
     audit,
     changes,
+    code,
     explain,
     flags,
     history,
@@ -24,6 +25,7 @@ __all__ = [
     "audit",
     "blueprint",
     "changes",
+    "code",
     "explain",
     "flags",
     "history",

@@ -1,12 +1,13 @@
 """The client: asks which variant serves, and says what came of it. Never in its host's way."""
 
+import os
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from threading import TIMEOUT_MAX
 from time import time_ns
 from types import TracebackType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pointsman.address import check_key, parse_address
 from pointsman.core.choice import Choice
@@ -19,6 +20,9 @@ from pointsman.errors import ConfigurationError
 from pointsman.options import Options
 from pointsman.outbox import Loss
 from pointsman.stats import Stats
+
+if TYPE_CHECKING:
+    from pointsman.offline import OfflineEngine
 
 LONGEST_TEXT: Final = 256
 """Characters in a unit, a name or a prediction's id that can be recorded."""
@@ -34,9 +38,38 @@ class Client:
     def __init__(self, url: str, *, key: str, options: Options | None = None) -> None:
         if options is not None and not isinstance(options, Options):
             raise ConfigurationError("options", "must be pointsman.Options(...)")
-        self._options: Final = options or Options()
-        self._engine: Final = Engine(parse_address(url), check_key(key), self._options)
-        self._finalizer = weakref.finalize(self, self._engine.retire)
+        known = options or Options()
+        self._settle(Engine(parse_address(url), check_key(key), known), known)
+
+    @classmethod
+    def from_bundle(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        public_key: str | Sequence[str],
+        options: Options | None = None,
+    ) -> "Client":
+        """A client that answers from a signed file that `pointsman bundle` wrote, without any network.
+
+        ``public_key``: as `pointsman bundle-keygen` printed it; several, while keys change. Events are
+        dropped and counted (``stats().dropped["offline"]``). A bundle that expires later goes on
+        answering, and ``stats().problem`` says so. Needs ``pointsman[bundle]``.
+        ConfigurationError: it is damaged, changed, expired, or signed by another key.
+        """
+        from pointsman.bundle_file import load_bundle
+        from pointsman.offline import OfflineEngine
+
+        if options is not None and not isinstance(options, Options):
+            raise ConfigurationError("options", "must be pointsman.Options(...)")
+        known = options or Options()
+        client = cls.__new__(cls)
+        client._settle(OfflineEngine(load_bundle(path, public_key), known), known)
+        return client
+
+    def _settle(self, engine: "Engine | OfflineEngine", options: Options) -> None:
+        self._options = options
+        self._engine = engine
+        self._finalizer = weakref.finalize(self, engine.retire)
         self._finalizer.atexit = False  # The exit is bounded and shared by all clients: see processes.
 
     def variant(

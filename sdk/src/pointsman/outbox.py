@@ -30,6 +30,8 @@ class Loss(StrEnum):
     """Handed over after close()."""
     UNSENT = "unsent"
     """Nobody had answered for it when the time of close() or of the interpreter's exit ran out."""
+    OFFLINE = "offline"
+    """The client was made from a bundle, and has no server."""
 
 
 class Marker:

@@ -20,7 +20,7 @@ class Stats:
     rejected: int
     """Events the server looked at and would not keep."""
     dropped: dict[str, int]
-    """Events that will never arrive, by cause: queue_full, invalid, refused, closed, unsent."""
+    """Events that will never arrive, by cause: queue_full, invalid, refused, closed, unsent, offline."""
     ignored: int
     """Exposures of choices that are errors: no variant was assigned, so there is nothing to tell."""
     batches: int

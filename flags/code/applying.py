@@ -1,0 +1,195 @@
+"""Bringing a project to what a document says, by the service's own commands, in the caller's transaction.
+
+The order keeps every reference sound on the way: places, layers and segments, then flags with new variants,
+then targeting, then away with what is no longer wanted.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from flags import queries, service
+from flags.code.document import EnvironmentDoc, FlagDoc, ProjectDoc, StateDoc
+from flags.code.reading import flag_edit, new_flag, segment, targeting, within
+from flags.code.stored import Stored
+from flags.guards import By
+from flags.inventory import USED_DAYS
+from flags.model import FlagAt, FlagView
+from flags.weights import buckets_of_share
+from runtime.errors import Invalid
+
+Step = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applying:
+    """One application of a document to what is stored."""
+
+    session: Session
+    by: By
+    doc: ProjectDoc
+    stored: Stored
+    prune: bool
+
+    def run(self) -> None:
+        """Do all of it. Invalid, Conflict, Locked: as the commands have it, with the path in the document."""
+        self._places()
+        changed = {key: doc for key, doc in self.doc.flags.items() if self._differs(key, doc)}
+        for key, doc in changed.items():
+            with within(f"flags.{key}"):
+                self._present(key, doc)
+        in_rounds([step for key, doc in changed.items() for step in self._states(key, doc)])
+        for key, doc in changed.items():
+            with within(f"flags.{key}"):
+                self._edit(key, doc, dict(doc.variants))
+        if self.prune:
+            self._prune()
+
+    def _differs(self, key: str, doc: FlagDoc) -> bool:
+        if key not in self.stored.flags:
+            return True
+        now = FlagDoc.model_validate(self.stored.flag_plain(key, doc.environments.keys()))
+        # As text, for Python takes 1, 1.0 and True for equal and JSON does not.
+        return now.model_dump_json() != doc.model_dump_json()
+
+    def _places(self) -> None:
+        project = self.doc.project
+        if self.stored.project is None:
+            service.create_project(
+                self.session, self.by, project, name=self.doc.name, description=self.doc.description
+            )
+        known = {each.key for each in queries.list_environments(self.session, project)}
+        for key, doc in self.doc.environments.items():
+            with within(f"environments.{key}"):
+                if key not in known:
+                    service.create_environment(self.session, self.by, project, key, name=doc.name)
+                self._around(key, doc)
+
+    def _around(self, key: str, doc: EnvironmentDoc) -> None:
+        project = self.doc.project
+        here = {each.key for each in queries.list_layers(self.session, project, key)}
+        for layer, layer_doc in doc.layers.items():
+            if layer not in here:
+                service.create_layer(self.session, self.by, project, key, layer, name=layer_doc.name)
+        in_rounds([self._segment(key, each, doc) for each in doc.segments])
+        share = buckets_of_share(doc.holdout, "holdout")
+        expected = queries.get_environment(self.session, project, key).holdout
+        service.set_holdout(self.session, self.by, project, key, share=share, expected=expected)
+
+    def _segment(self, environment: str, key: str, doc: EnvironmentDoc) -> Step:
+        def step() -> None:
+            with within(f"segments.{key}"):
+                draft = segment(key, doc.segments[key])
+                place = self.stored.places.get(environment)
+                before = place.segments.get(key) if place else None
+                if before is None:
+                    service.create_segment(self.session, self.by, self.doc.project, environment, draft)
+                else:
+                    service.edit_segment(
+                        self.session,
+                        self.by,
+                        self.doc.project,
+                        environment,
+                        draft,
+                        expected_version=before.version,
+                    )
+
+        return step
+
+    def _present(self, key: str, doc: FlagDoc) -> None:
+        """The flag is there, with its old variants and the new ones."""
+        project = self.doc.project
+        if key in self.stored.archived:
+            version = self.stored.archived[key].flag.version
+            service.restore_flag(self.session, self.by, project, key, expected_version=version)
+        elif key not in self.stored.flags:
+            service.create_flag(self.session, self.by, project, new_flag(key, doc))
+        now = queries.get_flag(self.session, project, key).flag
+        _refuse_another(now, doc)
+        old = {name: payload for name, payload in now.variants.items() if name not in doc.variants}
+        self._edit(key, doc, {**doc.variants, **old})
+
+    def _edit(self, key: str, doc: FlagDoc, variants: dict[str, Any]) -> None:
+        now = queries.get_flag(self.session, self.doc.project, key).flag
+        moves = {name: to for name, to in doc.moves.items() if name in now.variants and name not in variants}
+        edit = flag_edit(key, doc, variants, moves)
+        service.edit_flag(self.session, self.by, self.doc.project, key, edit, expected_version=now.version)
+
+    def _states(self, key: str, doc: FlagDoc) -> Iterator[Step]:
+        for environment, state in doc.environments.items():
+            yield self._state(FlagAt(self.doc.project, environment, key), state)
+
+    def _state(self, at: FlagAt, doc: StateDoc) -> Step:
+        def step() -> None:
+            with within(f"flags.{at.flag}.environments.{at.environment}"):
+                wanted = targeting(doc)
+                if not doc.enabled:
+                    self._switch(at, enabled=False)
+                version = queries.get_state(self.session, at).version
+                service.set_targeting(self.session, self.by, at, wanted, expected_version=version)
+                if doc.enabled:
+                    self._switch(at, enabled=True)
+
+        return step
+
+    def _switch(self, at: FlagAt, *, enabled: bool) -> None:
+        version = queries.get_state(self.session, at).version
+        service.set_enabled(self.session, self.by, at, enabled=enabled, expected_version=version)
+
+    def _prune(self) -> None:
+        project, since = self.doc.project, datetime.now(UTC).date() - timedelta(days=USED_DAYS)
+        for key in absent_flags(self.doc, self.stored):
+            version = queries.get_flag(self.session, project, key).flag.version
+            service.archive_flag(
+                self.session, self.by, project, key, expected_version=version, unless_used_since=since
+            )
+        for environment, doc in self.doc.environments.items():
+            place = self.stored.places.get(environment)
+            if place is None:
+                continue
+            for key in sorted(place.segments.keys() - doc.segments.keys()):
+                version = place.segments[key].version
+                service.delete_segment(
+                    self.session, self.by, project, environment, key, expected_version=version
+                )
+            for layer in sorted(place.seeds.keys() - doc.layers.keys()):
+                service.delete_layer(self.session, self.by, project, environment, layer)
+
+
+def absent_flags(doc: ProjectDoc, stored: Stored) -> tuple[str, ...]:
+    """Flags that are served and that the document does not know."""
+    return tuple(sorted(stored.flags.keys() - doc.flags.keys()))
+
+
+def in_rounds(steps: list[Step]) -> None:
+    """Do every step; one that needs another to be done first is tried again after it.
+
+    A step that raises Invalid has written nothing that counts. Invalid: the first one's, when none gets on.
+    """
+    waiting = steps
+    while waiting:
+        stuck: list[tuple[Step, Invalid]] = []
+        for step in waiting:
+            try:
+                step()
+            except Invalid as error:
+                stuck.append((step, error))
+        if len(stuck) == len(waiting):
+            raise stuck[0][1]
+        waiting = [step for step, _ in stuck]
+
+
+def _refuse_another(now: FlagView, doc: FlagDoc) -> None:
+    """Invalid: what never changes of a flag is another in the document."""
+    salt = doc.salt or f"{now.project}/{now.key}"
+    for field, old, new in (
+        ("kind", now.kind.value, doc.kind.value),
+        ("scheme", now.scheme.value, doc.scheme.value),
+        ("salt", now.salt, salt),
+    ):
+        if old != new:
+            fix = "re-randomise the flag, or make a new one" if field == "salt" else "make a new flag"
+            raise Invalid(field, f"is {old!r} and cannot become {new[:80]!r}; {fix}")

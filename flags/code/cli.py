@@ -1,0 +1,132 @@
+"""`pointsman export`, `plan` and `apply`: a whole project as one file, straight on the database."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from flags.code.document import ProjectDoc
+    from flags.code.planning import Plan
+    from flags.guards import By
+
+_GUARDS: Final = "flags.guards"
+CHANGES: Final = 2
+"""`plan` exits with this where there is something to do."""
+
+_file = click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+_prune = click.option("--prune", is_flag=True, help="Archive flags that the file does not name.")
+
+
+@click.command()
+@click.option("--project", "-p", required=True, help="Key of the project.")
+@click.option("--environment", "-e", "environments", multiple=True, help="Only these; all if none is given.")
+def export(project: str, environments: tuple[str, ...]) -> None:
+    """Print a project as YAML: environments, flags, rules, segments, layers.
+
+    Listed units of segments are kept hashed and cannot be printed; only their number is.
+    """
+    from flags.code.stored import export as read
+    from flags.code.yaml_text import dump_yaml
+
+    with _session() as (session, _):
+        document = read(session, project, environments)
+    click.echo(dump_yaml(document), nl=False)
+
+
+@click.command()
+@_file
+@_prune
+@click.pass_context
+def plan(context: click.Context, file: str, prune: bool) -> None:
+    """Show what applying FILE would change, and which units would move; changes nothing.
+
+    Exit code 0: nothing to do; 2: there are changes; 1: it would be refused.
+    """
+    document = _read(file)
+    found = _plan(document, prune=prune)
+    _tell(found)
+    context.exit(0 if found.is_empty else CHANGES)
+
+
+@click.command()
+@_file
+@_prune
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--expect", metavar="DIGEST", help="Refuse if the plan is no longer the one of this digest.")
+@click.option("--reason", default="", help="Why, for the history.")
+def apply(file: str, prune: bool, yes: bool, expect: str | None, reason: str) -> None:
+    """Bring a project to what FILE says, all of it or nothing; applying again changes nothing."""
+    from flags.code.planning import apply_document
+
+    document = _read(file)
+    if not yes:
+        found = _plan(document, prune=prune)
+        _tell(found)
+        if found.is_empty:
+            return
+        click.confirm("Apply?", abort=True, err=True)
+        expect = expect or found.digest
+    with _session(reason) as (session, by):
+        done = apply_document(session, by, document, prune=prune, expect=expect)
+    if yes:
+        _tell(done)
+    if not done.is_empty:
+        click.echo("Applied.")
+
+
+def _plan(document: "ProjectDoc", *, prune: bool) -> "Plan":
+    from flags.code.planning import make_plan
+
+    with _session(rehearsing=True) as (session, by):
+        return make_plan(session, by, document, prune=prune)
+
+
+def _read(file: str) -> "ProjectDoc":
+    from flags.code.reading import read_document
+    from flags.code.yaml_text import MOST_BYTES, load_yaml
+    from runtime.errors import Invalid
+
+    with click.open_file(file, "rb") if file == "-" else Path(file).open("rb") as stream:
+        text = stream.read(MOST_BYTES + 1)
+    try:
+        return read_document(load_yaml(text))
+    except Invalid as error:
+        raise _complaint(error) from None
+
+
+def _complaint(error: Exception) -> click.ClickException:
+    from flags.validation import InvalidFlag
+
+    if isinstance(error, InvalidFlag):
+        return click.ClickException(
+            "\n".join(f"{each.field}: {each.problem}" for each in error.problems[:20])
+        )
+    return click.ClickException(str(error))
+
+
+def _tell(found: "Plan") -> None:
+    from flags.code.telling import lines_of
+
+    for line in lines_of(found):
+        click.echo(line)
+
+
+@contextmanager
+def _session(reason: str = "", *, rehearsing: bool = False) -> Iterator[tuple["Session", "By"]]:
+    from flags.guards import By
+    from runtime.accounts.cli import command_session
+    from runtime.errors import Invalid
+
+    guards = click.get_current_context().meta.get(_GUARDS, tuple)
+    with command_session() as (session, actor):
+        try:
+            yield session, By(actor, reason, guards())
+        except Invalid as error:
+            raise _complaint(error) from None
+        if rehearsing:
+            session.rollback()

@@ -1,0 +1,169 @@
+"""Batches of events on disk until the server above has acknowledged them: one file each, fsynced."""
+
+import hashlib
+import json
+import os
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from threading import Condition
+from typing import Final
+
+from experiments.events.batch import Batch
+from runtime.errors import PointsmanError
+
+_SUFFIX: Final = ".batch"
+_PART: Final = ".part"
+RETRY_S: Final = 5
+
+
+class SpoolFull(PointsmanError):
+    """There is no room for more events now."""
+
+    code = "spool_full"
+    retry_after_s = RETRY_S
+
+
+class Reused(PointsmanError):
+    """The batch's id came before with other content."""
+
+    code = "conflict"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spooled:
+    """One batch on disk. ``digest`` is of its unpacked text, ``size`` of the file."""
+
+    id: str
+    digest: str
+    encoding: str
+    count: int
+    path: Path
+    size: int
+
+
+class Spool:
+    """The spool of one relay; the directory is its alone. Safe to share between threads.
+
+    What ``put`` has returned from survives kill -9 and power loss. ``most_bytes`` bounds everything kept,
+    what the server above refused for good included (in ``refused/``, for people to look at and delete).
+    """
+
+    def __init__(self, directory: Path, *, most_bytes: int) -> None:
+        """OSError: the directory cannot be used."""
+        self._directory, self._most = directory, most_bytes
+        self._refused = directory / "refused"
+        self._refused.mkdir(parents=True, exist_ok=True)
+        self._changed = Condition()
+        self._entries: OrderedDict[str, Spooled] = OrderedDict()
+        for path in sorted(directory.iterdir()):
+            if path.suffix == _PART:
+                path.unlink()  # Never acknowledged.
+            elif path.suffix == _SUFFIX:
+                found = _read_head(path)
+                self._entries[found.id] = found
+        last = max((int(each.path.name.partition("-")[0]) for each in self._entries.values()), default=0)
+        self._next = last + 1
+        self._bytes = sum(each.size for each in self._entries.values())
+        self._bytes += sum(each.stat().st_size for each in self._refused.iterdir())
+
+    def put(self, batch: Batch, body: bytes, encoding: str) -> bool:
+        """Keep the batch; returns once it is on the disk. False: it is there already.
+
+        SpoolFull: no room, or the disk refuses. Reused: another batch of that id is there.
+        """
+        head = {"id": batch.id, "digest": batch.digest, "encoding": encoding, "count": batch.size}
+        content = json.dumps(head).encode() + b"\n" + body
+        with self._changed:
+            known = self._entries.get(batch.id)
+            if known is not None:
+                if known.digest != batch.digest:
+                    raise Reused(
+                        f"the batch {batch.id[:80]!r} came before with other content; never reuse an id"
+                    )
+                return False
+            if self._bytes + len(content) > self._most:
+                raise SpoolFull("the relay's spool is full, for the server above is away; keep the events")
+            name = f"{self._next:016d}-{hashlib.sha256(batch.id.encode()).hexdigest()[:16]}{_SUFFIX}"
+            path = self._directory / name
+            self._next += 1
+            try:
+                _write(path, content)
+            except OSError as error:
+                raise SpoolFull(
+                    f"the relay's spool cannot be written ({error.strerror}); keep them"
+                ) from error
+            self._bytes += len(content)
+            self._entries[batch.id] = Spooled(**head, path=path, size=len(content))  # type: ignore[arg-type]
+            self._changed.notify_all()
+            return True
+
+    def wait(self, turn: int, timeout_s: float) -> Spooled | None:
+        """The batch at this place of the queue (0: the oldest), round and round; None: none came in time."""
+        with self._changed:
+            self._changed.wait_for(lambda: bool(self._entries), timeout_s)
+            if not self._entries:
+                return None
+            return next(islice(self._entries.values(), turn % len(self._entries), None))
+
+    def body(self, entry: Spooled) -> bytes:
+        """The batch as it came. OSError."""
+        return entry.path.read_bytes().partition(b"\n")[2]
+
+    def done(self, entry: Spooled) -> None:
+        """The server above has it."""
+        with self._changed:
+            entry.path.unlink(missing_ok=True)
+            del self._entries[entry.id]
+            self._bytes -= entry.size
+
+    def refuse(self, entry: Spooled) -> None:
+        """The server above will never take it: it is laid aside, and still takes its room."""
+        with self._changed:
+            entry.path.replace(self._refused / entry.path.name)
+            del self._entries[entry.id]
+
+    def measure(self) -> dict[str, int]:
+        """Batches and events waiting, and bytes taken."""
+        with self._changed:
+            entries = list(self._entries.values())
+            return {
+                "batches": len(entries),
+                "events": sum(each.count for each in entries),
+                "bytes": self._bytes,
+                "refused": sum(1 for _ in self._refused.iterdir()),
+            }
+
+
+def _read_head(path: Path) -> Spooled:
+    with path.open("rb") as file:
+        head = json.loads(file.readline())
+    return Spooled(**head, path=path, size=path.stat().st_size)
+
+
+def _write(path: Path, content: bytes) -> None:
+    part = path.with_suffix(_PART)
+    try:
+        with part.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+        with _opened(path.parent) as directory:
+            os.fsync(directory)
+    except OSError:
+        part.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _opened(directory: Path) -> Iterator[int]:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
