@@ -18,6 +18,7 @@ from pointsman.core.model import (
     Rule,
     Scheme,
     Serves,
+    Split,
     Switch,
     Window,
 )
@@ -311,6 +312,8 @@ class RuleDraft:
     hashing: Hashing | None = None
     gates: tuple[Gate, ...] = ()
     buckets: int = BUCKETS
+    ranges: Split = ()
+    """An import's own ranges, kept exactly instead of made of the weights, which are their sums."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

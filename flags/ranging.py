@@ -60,10 +60,9 @@ def ranged_rule(
     hashing = draft.hashing or (stored.hashing if stored else draw.hashing())
     buckets = BUCKETS if hashing is None else hashing.buckets
     weights = _scaled(draft, buckets, f"{at}.weights")
-    same_draw = stored is not None and stored.hashing == hashing
-    split = (
+    split = draft.ranges or (
         reweight(stored.split, weights, buckets=buckets)
-        if stored is not None and same_draw
+        if stored is not None and stored.hashing == hashing
         else split_of(weights, buckets=buckets)
     )
     return Rule(
