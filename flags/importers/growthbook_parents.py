@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from flags.importers.growthbook_conditions import Conditions
 from flags.importers.model import ImportedFlag, Unmappable
+from flags.importers.ordering import ordered
 from flags.importers.reading import Object, child, text
 from flags.importers.terms import Term, conditions_of
 from pointsman.core.evaluation import Evaluation
@@ -19,10 +20,7 @@ class Parents:
 
     def in_order(self) -> list[str]:
         """Every feature, parents before children where they go in no circle."""
-        order: dict[str, None] = {}
-        for name in self.features:
-            self._visit(name, order)
-        return list(order)
+        return ordered(self.features, _parents_of)
 
     def holds(self, parent: Object, place: str, conditions: Conditions) -> Term:
         """Whether the parent's value lets a unit in. Unmappable: the parent was left out, or a circle."""
@@ -38,21 +36,6 @@ class Parents:
         if len(passing) in (0, len(flag.variants)):
             return bool(passing)
         return Serves(flag.key, passing)
-
-    def _visit(self, name: str, order: dict[str, None]) -> None:
-        """Depth first, without recursion: a payload may chain thousands."""
-        waiting: list[tuple[str, bool]] = [(name, False)]
-        entered: set[str] = set()
-        while waiting:
-            at, after = waiting.pop()
-            if at in order or (at in entered and not after):
-                continue
-            if after:
-                order[at] = None
-                continue
-            entered.add(at)
-            waiting.append((at, True))
-            waiting += [(each, False) for each in _parents_of(self.features[at]) if each in self.features]
 
 
 def meets(term: Term, value: Json) -> bool:

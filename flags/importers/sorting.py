@@ -1,11 +1,14 @@
 """Collects what becomes of a document, flag by flag: carried, or left out with the reason."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from flags.entry import unit_problem
 from flags.importers.building import Notes
 from flags.importers.model import Finding, Import, ImportedFlag, Options, Outcome, Unmappable, Vendor
+from flags.importers.terms import Term
 from flags.model import SegmentDraft
+from pointsman.core.model import InSegment
 
 
 class Sorted:
@@ -44,6 +47,27 @@ class Sorted:
         if segment.key in self._segments:
             raise Unmappable("key", f"two segments are called {segment.key!r} here")
         self._segments[segment.key] = segment
+
+    def listed(self, name: str, units: Iterable[str], place: str) -> Term:
+        """The unit is one of these: a segment of its own, for conditions ask only the context."""
+        known = tuple(dict.fromkeys(units))
+        if not known:
+            return False
+        for unit in known:
+            if problem := unit_problem(unit):
+                raise Unmappable(place, f"lists the unit {unit[:40]!r}, which {problem}")
+        number = sum(1 for key in self._segments if key.startswith(f"{name[:40]}-units-")) + 1
+        draft = SegmentDraft(
+            key=f"{name[:40]}-units-{number}",
+            description=f"Made by an import of {self._vendor} for {place}.",
+            included=known,
+        )
+        self.add_segment(draft)
+        return InSegment(draft.key)
+
+    def has_segment(self, key: str) -> bool:
+        """Whether a segment of this key was read."""
+        return key in self._segments
 
     def done(self) -> Import:
         """Everything."""
