@@ -118,9 +118,7 @@ def test_rollouts_move_none_of_100_000_units(tmp_path: Path) -> None:
     found = document(
         flag_of("rollout", fallthrough=rollout(33_333, 33_334, 33_333)),
         flag_of("short", fallthrough=rollout(10_000, 20_000, 5_000, 1)),
-        flag_of(
-            "seeded", fallthrough=rollout(50_000, 50_000, kind="experiment", seed=61, bucketBy="company")
-        ),
+        flag_of("seeded", fallthrough=seeded),
         flag_of("by-company", fallthrough=rollout(40_000, 30_000, 30_000, bucketBy="company")),
         flag_of("by-city", fallthrough=by_city),
     )

@@ -62,16 +62,21 @@ def moved(
     units: Iterable[tuple[str, Context]],
     *,
     varied: bool = True,
+    named: bool = False,
 ) -> list[tuple[str, Context, Json, Json]]:
-    """Units to whom the imported flag serves another value than the vendor: theirs, then ours."""
+    """Units to whom the imported flag serves another value than the vendor: theirs, then ours.
+
+    ``named``: compare the variants' names.
+    """
     found = []
     seen = set()
     for unit, context in units:
         choice = evaluation.choose(flag, unit, context, "failed")
         expected = theirs(unit, context)
         seen.add(repr(expected))
-        if choice.error is not None or _differ(choice.value, expected):
-            found.append((unit, context, expected, choice.value))
+        served = choice.variant if named else choice.value
+        if choice.error is not None or _differ(served, expected):
+            found.append((unit, context, expected, served))
     assert not varied or len(seen) > 1, "every unit gets the same: nothing is proven"
     return found
 
