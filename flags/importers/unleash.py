@@ -209,7 +209,7 @@ class _Feature:
             raise Unmappable(place, "draws anew at each question; nothing here does")
         if stickiness in ("default", self.constraints.unit):
             return None
-        self.notes.note(place, f"{stickiness!r} must be text or a whole number")
+        self.notes.note(place, f"{stickiness!r} must be a whole number or text that is not empty")
         return stickiness
 
     def _addresses(self, parameters: Object, place: str) -> Term:
@@ -310,7 +310,6 @@ def _is_network(spelled: str) -> bool:
 
 def _needs(feature: Json) -> list[str]:
     found = feature.get("dependencies") if isinstance(feature, dict) else None
-    parents = (
-        [each.get("feature") for each in found if isinstance(each, dict)] if isinstance(found, list) else []
-    )
-    return [as_text(each, "dependencies") for each in parents if isinstance(each, str)]
+    known = found if isinstance(found, list) else []
+    parents = [each.get("feature") for each in known if isinstance(each, dict)]
+    return [each for each in parents if isinstance(each, str)]
