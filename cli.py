@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "password": ("runtime.accounts.cli:password", "Set a person's password."),
     "token": ("runtime.accounts.cli:token", "Create and revoke tokens for the admin API."),
     "flags": ("flags.cli:flags", "List, show, toggle and revert flags; create SDK keys."),
+    "import": ("flags.cli_import:import_flags", "Import another vendor's flags, moving nobody."),
     "audit": ("runtime.audit_cli:commands", "Verify and export the audit log."),
     "refs": ("flags.refs_cli:refs", "Find flag keys in code."),
     "analyze": ("experiments.cli:analyze", "Analyse a file with one row per unit; no server needed."),

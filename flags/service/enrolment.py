@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from pointsman.core.hashing import bucket_of
-from pointsman.core.unit_sets import hash_of_unit
 from sqlalchemy.orm import Session
 
 from flags import metrics
@@ -14,7 +12,9 @@ from flags.model import FlagState, FlagView
 from flags.storage import assignments, flags, places, revisions, states
 from pointsman.core.bucketing import bucket
 from pointsman.core.choice import Choice, Reason
+from pointsman.core.hashing import bucket_of
 from pointsman.core.model import Hashing
+from pointsman.core.unit_sets import hash_of_unit
 
 _ENROLLING = frozenset({Reason.SPLIT, Reason.TARGETING_MATCH})
 _ABOVE_STICKINESS = frozenset({Reason.OFF, Reason.PREREQUISITE, Reason.OVERRIDE, Reason.ERROR})

@@ -4,7 +4,6 @@ import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from pointsman.core.unit_sets import digest_of, write_bloom, write_hashes
 from sqlalchemy.orm import Session
 
 from flags import limits
@@ -16,6 +15,7 @@ from flags.service.opening import everywhere, flag_conflict, known_flag, open_fl
 from flags.service.publishing import publish, step, trace
 from flags.storage import assignments, flags, places, states, unit_sets
 from pointsman.core.model import Kept
+from pointsman.core.unit_sets import digest_of, write_bloom, write_hashes
 from runtime.errors import Invalid
 
 

@@ -4,7 +4,6 @@ import secrets
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from pointsman.core.unit_sets import digest_of, hash_of_unit, write_hashes
 from sqlalchemy.orm import Session
 
 from flags import limits
@@ -21,6 +20,7 @@ from flags.storage import segments, states, unit_sets
 from flags.trees import check_nodes
 from flags.validation import check_named, refuse
 from flags.world import check_nesting, check_references
+from pointsman.core.unit_sets import digest_of, hash_of_unit, write_hashes
 from runtime.errors import Conflict, Invalid, Locked, NotFound
 
 

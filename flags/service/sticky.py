@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from pointsman.core.unit_sets import digest_of, write_bloom
 from sqlalchemy.orm import Session
 
 from flags import limits
@@ -11,6 +10,7 @@ from flags.gates import behind_holdout
 from flags.keeping import Leaving, leaving
 from flags.model import EnvironmentView, FlagAt, FlagState, FlagView, KeptSince
 from flags.storage import assignments, flags, places, states, unit_sets
+from pointsman.core.unit_sets import digest_of, write_bloom
 from runtime.errors import Locked
 
 
