@@ -11,6 +11,7 @@ from flags import limits
 from flags.importers.model import Finding, Outcome, Unmappable
 from flags.importers.terms import Term, conditions_of
 from flags.model import RuleDraft
+from flags.trees import check_nodes
 from pointsman.core.model import Gate, GateKind, Hashing, Json, Kind, Range, Span, Split, Window
 from pointsman.core.splits import weights_of
 
@@ -115,10 +116,12 @@ class Entry:
 
 
 def rule_of(entry: Entry, split: Split, hashing: Hashing | None = None) -> RuleDraft | None:
-    """The rule; None: nobody meets it. A split of one variant needs no hashing."""
+    """The rule; None: nobody meets it. Unmappable: conditions that nothing here can evaluate."""
     conditions = conditions_of(entry.term)
     if conditions is None or any(not gate.spans for gate in entry.gates):
         return None
+    for problem in check_nodes(conditions, "conditions"):
+        raise Unmappable(problem.field, problem.problem)
     buckets = split[-1].end
     return RuleDraft(
         weights=weights_of(split),

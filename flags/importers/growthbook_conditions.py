@@ -136,11 +136,13 @@ def _equals(_: Conditions, attribute: str, value: Json, place: str) -> Term:
 
 
 def _ordered(name: str) -> Make:
-    def make(_: Conditions, attribute: str, value: Json, place: str) -> Term:
+    def make(conditions: Conditions, attribute: str, value: Json, place: str) -> Term:
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            return False
+        kind = "text" if isinstance(value, str) else "a number"
+        conditions.notes.note(place, f"{attribute!r} must be {kind}: nothing else is turned into it")
         if isinstance(value, str):
             return _text_order(name, attribute, as_text(value, place), place)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return False
         return is_(attribute, _NUMBERS[name], as_scalar(value, place))
 
     return make

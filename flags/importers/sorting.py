@@ -8,6 +8,7 @@ from flags.importers.building import Notes
 from flags.importers.model import Finding, Import, ImportedFlag, Options, Outcome, Unmappable, Vendor
 from flags.importers.terms import Term
 from flags.model import SegmentDraft
+from flags.trees import check_nodes
 from pointsman.core.model import InSegment
 
 
@@ -46,6 +47,8 @@ class Sorted:
         """A segment that was read. Unmappable: its key is taken."""
         if segment.key in self._segments:
             raise Unmappable("key", f"two segments are called {segment.key!r} here")
+        for problem in check_nodes(segment.conditions, "conditions"):
+            raise Unmappable(problem.field, problem.problem)
         self._segments[segment.key] = segment
 
     def listed(self, name: str, units: Iterable[str], place: str) -> Term:

@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from pointsman.core.references import unit_sets_of
-from pointsman.core.unit_sets import read_units
 from sqlalchemy.orm import Session
 
 from flags import queries, service
@@ -16,6 +14,8 @@ from pointsman.core.choice import Choice
 from pointsman.core.codec import decode
 from pointsman.core.evaluation import Evaluation
 from pointsman.core.model import Kind
+from pointsman.core.references import unit_sets_of
+from pointsman.core.unit_sets import read_units
 from tests.flags.making import ANNA, PROD, V1, V2, project
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
