@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "bundle": ("flags.bundle_cli:bundle", "Write an environment's ruleset as a signed file for the edge."),
     "bundle-keygen": ("flags.bundle_cli:keygen", "Make the key pair that signs bundles."),
     "relay": ("relay.cli:relay", "Serve one environment inside a private network from a copy on disk."),
+    "import": ("flags.cli_import:import_flags", "Import another vendor's flags, moving nobody."),
     "audit": ("runtime.audit_cli:commands", "Verify and export the audit log."),
     "refs": ("flags.refs_cli:refs", "Find flag keys in code."),
     "analyze": ("experiments.cli:analyze", "Analyse a file with one row per unit; no server needed."),

@@ -12,9 +12,11 @@ from flags.references import every_node
 from flags.schemas import check_payloads, check_schema
 from flags.trees import check_nodes
 from flags.world import World, check_needs, check_references, serves_problems
+from pointsman.core.bucketing import BUCKETS
 from pointsman.core.codec import CodecError
 from pointsman.core.flag_codec import flag_to_wire, read_flag
 from pointsman.core.model import Flag, Kind, Scheme
+from pointsman.core.splits import SplitError, check_split, weights_of
 from runtime.errors import Invalid
 
 _SCHEMES: Final = (Scheme.POINTSMAN, Scheme.GROWTHBOOK_V1, Scheme.GROWTHBOOK_V2)
@@ -187,6 +189,23 @@ def _check_weights(rule: RuleDraft, variants: Mapping[str, object], field: str) 
     total = sum(rule.weights.values())
     if total != rule.buckets:
         yield Problem(field, f"weights must sum to {rule.buckets} buckets (100 %), not {total}")
+    elif rule.ranges:
+        yield from _check_ranges(rule, field.replace("weights", "ranges"))
+
+
+def _check_ranges(rule: RuleDraft, field: str) -> Iterator[Problem]:
+    buckets = BUCKETS if rule.hashing is None else rule.hashing.buckets
+    if rule.buckets != buckets:
+        yield Problem(field, f"must be of the {buckets} buckets the rule's hashing has")
+        return
+    try:
+        check_split(rule.ranges, buckets)
+    except SplitError as error:
+        yield Problem(field, str(error))
+        return
+    held = {name: weight for name, weight in rule.weights.items() if weight}
+    if weights_of(rule.ranges) != held:
+        yield Problem(field, "must give each variant as many buckets as its weight says")
 
 
 def _reference(field: str, variant: str, variants: Mapping[str, object]) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StrictBool, StrictInt, StrictStr
 
 from flags import limits
+from flags.importers.model import Options, Vendor
 from flags.model import FlagEdit, KeyKind, LayerShare, Link, NewFlag, RuleDraft, SegmentDraft, Targeting
 from flags.web.api.nodes import NodeIn, ServesIn, nodes_of
 from flags.weights import buckets_of_percent
@@ -310,3 +311,21 @@ def _second(at: datetime) -> int:
 
 def _seconds(at: datetime | None) -> int | None:
     return None if at is None else _second(at)
+
+
+class ImportIn(Body):
+    """Another vendor's document, and how to read it."""
+
+    vendor: Vendor
+    document: dict[StrictStr, JsonValue]
+    dry_run: StrictBool = Field(False, description="Say what would be done, and do nothing")
+    update: StrictBool = Field(False, description="Overwrite flags and segments that exist and differ")
+    partial: StrictBool = Field(False, description="Carry what can be carried of a flag")
+    unit: StrictStr = Field("", description="The attribute that is the unit; empty: the vendor's usual one")
+    text_hashing: StrictBool = Field(False, description="flagd only: as providers hashed before CBOR")
+    reason: Reason = ""
+
+    @property
+    def options(self) -> Options:
+        """How to read it."""
+        return Options(unit=self.unit, partial=self.partial, text_hashing=self.text_hashing)

@@ -1,0 +1,1 @@
+"""Proofs that imports move nobody, against each vendor's own SDK."""
