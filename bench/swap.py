@@ -166,7 +166,8 @@ def main() -> None:
     found = {}
     print(f"{READERS} reader threads; a thread runs {sys.getswitchinterval() * 1_000:.0f} ms at a time")
     print(
-        f"{'flags in use':>12} {'meanwhile':18} {'longest pause, ms':>18} {'swapped in, s':>14} {'answers':>10}"
+        f"{'flags in use':>12} {'meanwhile':18} {'longest pause, ms':>18} {'swapped in, s':>14} "
+        f"{'answers':>10}"
     )
     for used in (100, 10_000):
         found[str(used)] = measured = measure(used, arguments.seconds)

@@ -8,12 +8,13 @@ from itertools import islice
 from sqlalchemy.orm import Session
 
 from flags import limits
+from flags.filters import write_filter
 from flags.gates import behind_holdout
 from flags.guards import By
 from flags.keeping import Leaving, leaving
 from flags.model import EnvironmentView, FlagAt, FlagState, FlagView, KeptSince
 from flags.storage import assignments, flags, places, states, unit_sets
-from pointsman.core.unit_sets import UNPUBLISHED, digest_of, write_bloom
+from pointsman.core.unit_sets import UNPUBLISHED, digest_of
 from runtime.errors import Locked
 
 
@@ -84,7 +85,7 @@ def built_set(
         return ()
     if len(found) > most:
         return (UNPUBLISHED,)
-    body = write_bloom(flag.salt, found)
+    body = write_filter(flag.salt, found)
     digest = digest_of(body)
     unit_sets.add(session, environment_id, digest, body, units=len(found), now=datetime.now(UTC))
     return (digest,)

@@ -17,7 +17,7 @@ _OF_THE_CALLER: Final = {
     *("enabled", "qaMode", "overrides", "groups"),
 }
 _OF_THE_CODE: Final = {"active", "status", "force", "include", "groups", "url", "override", "urlPatterns"}
-# Lists compared without regard to case; and what JavaScript turns into numbers, which the Python SDK does not.
+# Lists compared without regard to case; and what JavaScript turns into numbers, the Python SDK does not.
 _NOTED: Final = {
     *("$ini - array pass 1", "$ini - array pass 2", "$nini - array fail 1", "$nini - array fail 2"),
     "missing attribute with comparison operators",

@@ -26,8 +26,8 @@ UNPUBLISHED: Final = "0" * 64
 _HEAD: Final = Struct("<4sBBHQ")
 _MAGIC: Final = b"PMUS"
 _VERSION: Final = 1
-_BYTES_A_UNIT: Final = 2
-_PROBES: Final = 8
+BYTES_A_UNIT: Final = 2
+PROBES: Final = 8
 _HALF: Final = 0xFFFFFFFF
 _MOST_SALT: Final = 65_535
 
@@ -90,7 +90,7 @@ class _Bloom:
             return False
         hashed: int = hash64((self._prefix + unit).encode(), signed=False)[0]
         at, step = hashed & _HALF, hashed >> 32 | 1
-        for _ in range(_PROBES):
+        for _ in range(PROBES):
             bit = at % self._bits
             if not self._payload[bit >> 3] >> (bit & 7) & 1:
                 return False
@@ -121,23 +121,28 @@ def write_hashes(salt: str, hashes: Iterable[int]) -> bytes:
 def write_bloom(salt: str, hashes: Iterable[int]) -> bytes:
     """A Bloom filter of ``hash_of_unit`` under this salt; equal sets are equal bytes."""
     distinct = set(hashes)
-    payload = bytearray(len(distinct) * _BYTES_A_UNIT)
+    payload = bytearray(len(distinct) * BYTES_A_UNIT)
     bits = len(payload) * 8
     for hashed in distinct:
         at, step = hashed & _HALF, hashed >> 32 | 1
-        for _ in range(_PROBES):
+        for _ in range(PROBES):
             bit = at % bits
             payload[bit >> 3] |= 1 << (bit & 7)
             at += step
-    return _head(SetKind.BLOOM, salt, len(distinct)) + bytes(payload)
+    return seal_bloom(salt, len(distinct), bytes(payload))
+
+
+def seal_bloom(salt: str, count: int, payload: bytes) -> bytes:
+    """A filter of ``count`` units whose bits were set elsewhere, as ``write_bloom`` sets them."""
+    return _head(SetKind.BLOOM, salt, count) + payload
 
 
 def read_units(body: bytes) -> UnitSet:
     """The set these bytes hold. CodecError: damaged, cut short, too long, unsorted or not a unit set."""
     kind, salt, count, payload = _parts(body)
     if kind is SetKind.BLOOM:
-        if len(payload) != count * _BYTES_A_UNIT:
-            raise CodecError("units", f"a filter of {count} units needs {count * _BYTES_A_UNIT} bytes")
+        if len(payload) != count * BYTES_A_UNIT:
+            raise CodecError("units", f"a filter of {count} units needs {count * BYTES_A_UNIT} bytes")
         return _Bloom(salt, count, payload)
     if len(payload) != count * 8:
         raise CodecError("units", f"a list of {count} units needs {count * 8} bytes, not {len(payload)}")
