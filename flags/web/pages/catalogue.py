@@ -24,7 +24,7 @@ from flags.web.pages.forms import (
     version_of,
 )
 from flags.web.pages.links import links_of, text_of_links
-from flags.web.pages.present import Enrolled, around_words, asks, flag_line, rule_line
+from flags.web.pages.present import Enrolled, around_words, asks, flag_line, rule_line, variant_cards
 from flags.web.place import page, place
 from flags.web.state import by
 from pointsman.core.model import Kind, Scheme
@@ -181,6 +181,7 @@ def show_flag(project: str, environment: str, flag: str) -> ResponseReturnValue:
         rules=[rule_line(rule, variants) for rule in found.rules],
         around=around_words(found),
         asks=asks(found),
+        cards=variant_cards(detail.flag),
         enrolled=enrolled,
         revisions=revisions,
         used={} if detail.flag.archived_at else used,

@@ -1,5 +1,6 @@
 """What the flag pages show, worked out beforehand: templates calculate nothing. Pure."""
 
+import json
 from dataclasses import dataclass
 
 from flags.gates import shown_parts
@@ -8,10 +9,33 @@ from flags.web.pages.around_form import text_of_second
 from flags.web.pages.condition_form import IN_SEGMENT, NOT_IN_SEGMENT, SERVES
 from flags.weights import percent_of_buckets
 from pointsman.core.bucketing import BUCKETS
-from pointsman.core.model import AllOf, AnyOf, Condition, InSegment, Node, Not, Operator, Rule, Serves, Split
+from pointsman.core.model import (
+    AllOf,
+    AnyOf,
+    Condition,
+    InSegment,
+    Json,
+    Kind,
+    Node,
+    Not,
+    Operator,
+    Rule,
+    Serves,
+    Split,
+)
 from pointsman.core.splits import weights_of
 from pointsman.core.unit_sets import UNPUBLISHED
 
+_DECLARED = {
+    "provider": "provider",
+    "model": "model",
+    "version": "version",
+    "endpoint": "endpoint",
+    "params": "parameters",
+    "resources": "declared resources",
+    "cost_per_call": "declared cost a call",
+    "offline_score": "offline score",
+}
 _WORDS = {
     Operator.EQUALS: "is",
     Operator.NOT_EQUALS: "is not",
@@ -88,6 +112,41 @@ class FlagLine:
     state: FlagState
     bar: tuple[BarPart, ...]
     summary: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariantCard:
+    """A variant, and what its model declares of itself, as label and text."""
+
+    name: str
+    colour: int
+    payload: Json
+    declared: tuple[tuple[str, str], ...]
+
+
+def variant_cards(flag: FlagView) -> tuple[VariantCard, ...]:
+    """Every variant of the flag; only models declare anything."""
+    return tuple(
+        VariantCard(
+            name=name,
+            colour=number,
+            payload=payload,
+            declared=_declared(payload) if flag.kind is Kind.MODEL and isinstance(payload, dict) else (),
+        )
+        for number, (name, payload) in enumerate(flag.variants.items())
+    )
+
+
+def _declared(payload: dict[str, Json]) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (label, _fact(payload[field])) for field, label in _DECLARED.items() if payload.get(field) is not None
+    )
+
+
+def _fact(value: Json) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_fact(inner)}" for name, inner in value.items()) or "none"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
