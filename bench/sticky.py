@@ -13,7 +13,8 @@ SIZES = (100_000, 1_000_000, 10_000_000)
 def main() -> None:
     """Print a line a size. Bounded: about a minute and 1.5 GB for ten million units."""
     print(
-        f"{'units':>12} {'build, s':>10} {'bytes a unit':>13} {'in, us':>8} {'not in, us':>11} {'wrongly in':>11}"
+        f"{'units':>12} {'build, s':>10} {'bytes a unit':>13} {'in, us':>8} {'not in, us':>11} "
+        f"{'wrongly in':>11}"
     )
     for units in SIZES:
         hashes = [hash_of_unit("demo/ranker", f"u{n}") for n in range(units)]
