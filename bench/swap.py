@@ -4,7 +4,8 @@
 
 Reader threads ask `client.variant()` as fast as they can while the client's own thread downloads, reads and
 swaps. The longest time between two answers of any one reader is the pause; how long the threads wait for one
-another anyway is measured the same way with nothing to swap.
+another anyway is measured the same way with nothing to swap, and beside a thread that only counts: the
+interpreter does not wake waiting threads in turn.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -29,33 +30,48 @@ from pointsman.core.codec import encode
 READERS: Final = 2
 _TARGET_MS: Final = 50
 _PATIENCE_S: Final = 60.0
+_BUSY: Final = "a counting thread"
+_STEPS: Final = (
+    (1, "first ruleset"),
+    (1, "nothing new"),
+    (1, _BUSY),
+    (2, "one flag changed"),
+    (3, "all changed"),
+)
 _CONTEXT: Final = {"country": "FR", "age": 42}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Swap:
-    """The longest pause in milliseconds, the answers of all readers, and how long until the swap was done."""
+    """What the readers met, and how long until the swap was done."""
 
     pause_ms: float
+    """The longest time between two answers of a reader."""
+    own_ms: float
+    """The longest such time in CPU time of this process: what other processes took is not in it."""
     answers: int
     seconds: float
+
+
+@dataclass(slots=True)
+class Waits:
+    """What one reader met."""
+
+    longest_s: float = 0.0
+    own_s: float = 0.0
+    answers: int = 0
 
 
 class Reader:
     """A thread that asks for one flag after another and notes its longest wait."""
 
     def __init__(self, client: Client, flags: tuple[str, ...]) -> None:
-        self.longest_s = 0.0
-        self.answers = 0
+        self.waits = Waits()
         self._client: Final = client
         self._flags: Final = flags
         self._end: Final = Event()
         self._thread: Final = Thread(target=self._run)
         self._thread.start()
-
-    def forget(self) -> None:
-        """Begin anew."""
-        self.longest_s, self.answers = 0.0, 0
 
     def stop(self) -> None:
         """End the thread."""
@@ -63,14 +79,16 @@ class Reader:
         self._thread.join()
 
     def _run(self) -> None:
-        last = time.perf_counter()
+        last, spent = time.perf_counter(), time.process_time()
         while not self._end.is_set():
             for flag in self._flags:
+                waits = self.waits
                 self._client.variant(flag, unit="user-42", context=_CONTEXT)
-                now = time.perf_counter()
-                self.longest_s = max(self.longest_s, now - last)
-                self.answers += 1
-                last = now
+                now, cpu = time.perf_counter(), time.process_time()
+                waits.longest_s = max(waits.longest_s, now - last)
+                waits.own_s = max(waits.own_s, cpu - spent)
+                waits.answers += 1
+                last, spent = now, cpu
 
 
 def measure(flags_in_use: int, seconds: float) -> dict[str, Swap]:
@@ -97,25 +115,34 @@ def _swaps(
     client: Client, readers: list[Reader], show: Callable[[int], None], seconds: float
 ) -> dict[str, Swap]:
     found = {}
-    for revision, name in (
-        (1, "first ruleset"),
-        (1, "nothing new"),
-        (2, "one flag changed"),
-        (3, "all changed"),
-    ):
-        for each in readers:
-            each.forget()
+    for revision, name in _STEPS:
         start = time.perf_counter()
+        for each in readers:
+            each.waits = Waits()
         show(revision)
+        if name == _BUSY:
+            _keep_busy(seconds)
         while client.stats().revision != revision:
             if time.perf_counter() - start > _PATIENCE_S:
                 raise RuntimeError(f"no swap in {_PATIENCE_S} s: {client.stats()}")
             time.sleep(0.02)
         taken = time.perf_counter() - start
         time.sleep(seconds)  # What the swap leaves behind is thrown away, and collected, after it.
-        pause_ms = max(each.longest_s for each in readers) * 1_000
-        found[name] = Swap(pause_ms=pause_ms, answers=sum(each.answers for each in readers), seconds=taken)
+        waits = [each.waits for each in readers]
+        found[name] = Swap(
+            pause_ms=max(each.longest_s for each in waits) * 1_000,
+            own_ms=max(each.own_s for each in waits) * 1_000,
+            answers=sum(each.answers for each in waits),
+            seconds=taken,
+        )
     return found
+
+
+def _keep_busy(seconds: float) -> None:
+    """Compute as plainly as can be: what any third thread costs the readers."""
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        pass
 
 
 @contextmanager
@@ -165,24 +192,16 @@ def main() -> None:
     arguments = parser.parse_args()
     found = {}
     print(f"{READERS} reader threads; a thread runs {sys.getswitchinterval() * 1_000:.0f} ms at a time")
-    print(
-        f"{'flags in use':>12} {'meanwhile':18} {'longest pause, ms':>18} {'swapped in, s':>14} "
-        f"{'answers':>10}"
-    )
+    print(f"{'in use':>7} {'meanwhile':17} {'pause, ms':>10} {'own CPU':>8} {'after, s':>10} {'answers':>10}")
     for used in (100, 10_000):
-        found[str(used)] = measured = measure(used, arguments.seconds)
+        found[used] = measured = measure(used, arguments.seconds)
         for name, swap in measured.items():
-            numbers = f"{swap.pause_ms:18,.1f} {swap.seconds:14.2f} {swap.answers:10,}"
-            print(f"{used:12,} {name:18} {numbers}", flush=True)
+            numbers = f"{swap.pause_ms:10,.1f} {swap.own_ms:8,.1f} {swap.seconds:10.2f} {swap.answers:10,}"
+            print(f"{used:7,} {name:17} {numbers}", flush=True)
     print(f"target: {_TARGET_MS} ms")
     if arguments.json:
-        plain = {used: {name: vars_of(swap) for name, swap in each.items()} for used, each in found.items()}
+        plain = {used: {name: asdict(swap) for name, swap in each.items()} for used, each in found.items()}
         arguments.json.write_text(json.dumps(plain, indent=2))
-
-
-def vars_of(swap: Swap) -> dict[str, float]:
-    """Its numbers by name."""
-    return {"pause_ms": swap.pause_ms, "seconds": swap.seconds, "answers": swap.answers}
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pointsman.core.codec import CodecError, decode, encode
+from pointsman.core.evaluation import Evaluation
 from pointsman.core.model import Operator, Ruleset, Serves
 from pointsman.core.references import unit_sets_of
 from pointsman.core.succeeding import decode_next
@@ -16,6 +17,8 @@ from tests.sdk.core.strategies import rulesets
 from tests.sdk.core.test_codec import _WRONG, WIRE, Edit, slow_to_draw
 
 DAMAGES = [b"", b" ", b'"', b"{", b"}", b",", b":", b"0", b"\\", b"\xff", b'"flags":{']
+Context = dict[str, object]
+CONTEXTS: list[Context] = [{}, {"country": "DE", "age": 1, "beta": True}, {"country": "FR", "age": 2}]
 TWO = ruleset(flag(rule("r1", where("country", Operator.IN, "DE"))), flag(rule("r1"), key="ranker"))
 
 
@@ -90,6 +93,29 @@ def test_only_what_changed_is_made_again() -> None:
 
     assert after.flags["digit-reader"] is used[0]
     assert after.flags["ranker"] == changed.flags["ranker"] != used[1]
+
+
+@slow_to_draw
+@given(rulesets(), st.sampled_from(CONTEXTS), st.data())
+def test_functions_carried_over_answer_as_new_ones(
+    known: Ruleset, context: Context, data: st.DataObject
+) -> None:
+    before = decode_next(encode(known), None)
+    used = Evaluation(before, now=lambda: 1e9)
+    for key in before.flags:
+        used.choose(key, "anna", context, None)
+    switched = data.draw(st.sets(st.sampled_from(sorted(known.flags)))) if known.flags else set()
+    flags = {
+        key: replace(flag, enabled=flag.enabled ^ (key in switched)) for key, flag in known.flags.items()
+    }
+    after = decode_next(encode(replace(known, revision=known.revision + 1, flags=flags)), before)
+
+    following = used.followed_by(after)
+
+    afresh = Evaluation(decode(encode(after)), now=lambda: 1e9)
+    for key in after.flags:
+        assert following.choose(key, "bert", context, None) == afresh.choose(key, "bert", context, None)
+        assert used.choose(key, "bert", context, None).revision == known.revision
 
 
 def test_a_flag_gone_is_gone() -> None:

@@ -1,12 +1,22 @@
 """From ruleset, unit and context to a choice. Never raises: whatever is wrong is the choice's error."""
 
 from collections.abc import Callable, Mapping
+from types import CellType
 from typing import Final
 
 from pointsman.core.choice import Choice, ErrorCode, Reason
 from pointsman.core.model import Ruleset, Scalar
 from pointsman.core.scope import Memo, Scope
-from pointsman.core.source import WIDEST_UNIT, Decide, Unanswerable, asks_around, decider, membership
+from pointsman.core.source import (
+    WIDEST_UNIT,
+    Decide,
+    Unanswerable,
+    asks_around,
+    carried,
+    decider,
+    membership,
+    stands_alone,
+)
 from pointsman.core.unit_sets import UnitSet
 
 Recent = Mapping[str, Mapping[str, str]]
@@ -69,9 +79,14 @@ class Evaluation:
             attributes=self.attributes,
             recent=self.recent,
         )
-        for flag in tuple(self.deciders):
-            if flag in ruleset.flags:
-                following._decider(flag)
+        revision = CellType(ruleset.revision)
+        former = {} if self.ruleset is None else self.ruleset.flags
+        for key, decide in self.deciders.copy().items():
+            flag = ruleset.flags.get(key)
+            if flag is not None and flag is former[key] and stands_alone(flag):
+                following.deciders[key] = carried(decide, revision)
+            elif flag is not None:
+                following._decider(key)
         return following
 
     def failed(self, flag: object, unit: object, default: object, code: ErrorCode) -> Choice:

@@ -11,6 +11,8 @@ from pointsman.core.writing import Body
 
 # Up to here a chain of comparisons is quicker than a bisection (3 to 4 against 8 ranges, about equal).
 _CHAIN: Final = 8
+REVISION: Final = "k0"
+"""What the ruleset's revision is called in a flag's function."""
 
 
 def asks_around(flag: Flag) -> bool:
@@ -39,8 +41,8 @@ class FlagBody(Body):
     def __init__(self, flag: Flag, scope: Scope) -> None:
         super().__init__(scope)
         self._flag = flag
+        self._revision = self.keep(scope.revision)  # The first: it is REVISION.
         self._key = self.keep(flag.key)
-        self._revision = self.keep(scope.revision)
 
     def write(self) -> None:
         """Write the whole function."""

