@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from flags import queries
 from flags.changes.model import ChangeRequest, Proposal
 from flags.code.document import ProjectDoc
 from flags.code.planning import Plan, apply_document, make_plan
@@ -14,6 +15,7 @@ from flags.code.stored import Stored, read_project
 from flags.guards import By
 from flags.model import FlagAt
 from flags.service.drafting import create_change, submit_change
+from flags.service.opening import open_environment, open_project
 from flags.service.requests import ChangeAt
 from runtime.errors import Invalid, NotFound
 
@@ -68,6 +70,14 @@ def propose_promotion(
             at = ChangeAt(project, target, draft.id)
             made.append(submit_change(session, by, at, expected_version=draft.version))
     return tuple(made)
+
+
+def fingerprint(session: Session, project: str) -> str:
+    """Names the project as it is now; in a session that writes nobody changes it before the end. NotFound."""
+    open_project(session, project)
+    for each in queries.list_environments(session, project):
+        open_environment(session, project, each.key)
+    return read_project(session, project).fingerprint()
 
 
 def _promotion(stored: Stored, project: str, source: str, target: str, flags: Collection[str]) -> ProjectDoc:
