@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "export": ("flags.code.cli:export", "Print a project as YAML."),
     "plan": ("flags.code.cli:plan", "Show what a project's YAML would change."),
     "apply": ("flags.code.cli:apply", "Bring a project to what its YAML says."),
+    "promote": ("flags.code.cli:promote", "Copy how flags serve from one environment to another."),
     "bundle": ("flags.bundle_cli:bundle", "Write an environment's ruleset as a signed file for the edge."),
     "bundle-keygen": ("flags.bundle_cli:keygen", "Make the key pair that signs bundles."),
     "relay": ("relay.cli:relay", "Serve one environment inside a private network from a copy on disk."),

@@ -1,6 +1,7 @@
 """The relay's addresses: the server's own handlers over the copy, unit sets, and the intake that spools."""
 
 from dataclasses import replace
+from threading import Lock
 from time import time_ns
 from typing import Final
 
@@ -22,6 +23,8 @@ from runtime.web.hot import HotRequest, HotRoute, HotRoutes, answer_json
 from runtime.web.wsgi import Answer
 
 SPOOLED: Final = Counter("pointsman_relay_batches", "Batches of events taken in by this relay", ["result"])
+# Unpacked and parsed, a batch takes 30 MB at worst, and one thread at a time can work on it anyway.
+_JUDGING: Final = Lock()
 _UNITS: Final = "/v1/units/"
 # As the server says of them: a set never changes, and belongs to the holder of one key.
 _FOR_GOOD: Final = [("Cache-Control", "private, max-age=31536000, immutable"), ("Vary", "Authorization")]
@@ -58,7 +61,8 @@ def relay_routes(mirror: Mirror, source: RelaySource, keys: RelayKeys, spool: Sp
 def _take_in(spool: Spool, request: HotRequest) -> Answer:
     """Judge the batch as the server above will, keep it, and only then acknowledge it."""
     encoding = request.headers.get("content-encoding", "").strip().lower()
-    batch = judge(unpack(request.body, encoding), received_us=time_ns() // 1000)
+    with _JUDGING:
+        batch = judge(unpack(request.body, encoding), received_us=time_ns() // 1000)
     new = spool.put(batch, request.body, encoding)
     SPOOLED.labels("stored" if new else "duplicate").inc()
     return answer_json(

@@ -130,3 +130,34 @@ def _session(reason: str = "", *, rehearsing: bool = False) -> Iterator[tuple["S
             raise _complaint(error) from None
         if rehearsing:
             session.rollback()
+
+
+@click.command()
+@click.option("--project", "-p", required=True, help="Key of the project.")
+@click.option("--from", "source", required=True, help="The environment to copy from.")
+@click.option("--to", "target", required=True, help="The environment to copy to.")
+@click.option("--flag", "flags", multiple=True, help="Only these flags; all if none is given.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--propose", is_flag=True, help="Open a change request for each flag instead.")
+@click.option("--reason", default="", help="Why, for the history.")
+def promote(
+    project: str, source: str, target: str, flags: tuple[str, ...], yes: bool, propose: bool, reason: str
+) -> None:
+    """Copy how flags serve from one environment to another, after showing the diff and the units moved."""
+    from flags.code import promoting
+
+    with _session(rehearsing=True) as (session, by):
+        found = promoting.plan_promotion(session, by, project, source, target, flags)
+    _tell(found)
+    if found.is_empty:
+        return
+    if not yes:
+        click.confirm("Propose?" if propose else "Copy?", abort=True, err=True)
+    with _session(reason) as (session, by):
+        if propose:
+            made = promoting.propose_promotion(session, by, project, source, target, flags)
+            for each in made:
+                click.echo(f"Change request {each.id} for {each.at.flag}.")
+            return
+        promoting.promote(session, by, project, source, target, flags, expect=found.digest)
+    click.echo("Copied.")

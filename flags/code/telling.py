@@ -16,7 +16,7 @@ def lines_of(plan: Plan) -> Iterator[str]:
     for change in plan.flags:
         yield " in ".join(filter(None, (change.flag, change.environment)))
         yield from _differences(change.differences)
-        yield from _moves(change)
+        yield from (f"  units: {line}" for line in moves_of(change))
     if plan.absent:
         yield f"not in the file: {', '.join(plan.absent)} (archived only with --prune)"
     for environment, count in plan.approvals.items():
@@ -35,7 +35,8 @@ def _differences(found: Iterable[Difference]) -> Iterator[str]:
             yield f"  ~ {each.field}: {each.before} -> {each.after}"
 
 
-def _moves(change: FlagChange) -> Iterator[str]:
+def moves_of(change: FlagChange) -> Iterator[str]:
+    """Whose variant changes, in words."""
     told = change.preview
     if told is None:
         return
@@ -43,12 +44,12 @@ def _moves(change: FlagChange) -> Iterator[str]:
         for move in rule.moves:
             under = "where no rule matches" if rule.rule is None else f"under rule {rule.rule}"
             share = percent_of_buckets(move.buckets)
-            yield f"  units: {share:f} % move from {move.before} to {move.after} {under}{_when(told)}"
+            yield f"{share:f} % move from {move.before} to {move.after} {under}{_when(told)}"
     changed = [rule.rule for rule in told.rules if rule.eligibility and rule.rule]
     if changed:
-        yield f"  units: whom {', '.join(changed)} match changes with their conditions"
+        yield f"whom {', '.join(changed)} match changes with their conditions"
     if told.reordered:
-        yield "  units: the rules change places, so others may match first"
+        yield "the rules change places, so others may match first"
 
 
 def _when(told: TargetingPreview) -> str:

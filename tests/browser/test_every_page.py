@@ -36,6 +36,7 @@ PAGES = [
     "/p/demo/prod/changes",
     "/p/demo/prod/changes/1",
     "/p/demo/prod/inventory",
+    "/p/demo/prod/promote?source=dev",
     "/audit",
     "/p/demo/prod/pipeline",
     "/p/demo/prod/experiments",

@@ -6,6 +6,7 @@ from flask import Response
 from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, Field, StrictBool, StrictStr
 
+from flags.code import promoting
 from flags.code.document import ProjectDoc
 from flags.code.planning import Plan, apply_document, make_plan
 from flags.code.stored import export
@@ -39,6 +40,33 @@ class ApplyIn(PlanIn):
 
     expect: StrictStr | None = Field(None, description="Digest of the plan you saw; 409 if it is outdated")
     reason: Reason = ""
+
+
+class PromotionIn(Body):
+    """What to copy where."""
+
+    source: StrictStr = Field(description="The environment to copy from")
+    target: StrictStr = Field(description="The environment to copy to")
+    flags: list[StrictStr] = Field(default_factory=list, description="Only these; all if none is named")
+
+
+class PromoteIn(PromotionIn):
+    """Copying itself."""
+
+    expect: StrictStr | None = Field(None, description="Digest of the plan you saw; 409 if it is outdated")
+    reason: Reason = ""
+
+
+class ProposeIn(PromotionIn):
+    """Copying where it needs approvals."""
+
+    reason: Reason = ""
+
+
+class ProposedOut(BaseModel):
+    """The change requests that were opened and submitted, by flag."""
+
+    changes: dict[str, int]
 
 
 class PlannedDifferenceOut(BaseModel):
@@ -118,6 +146,40 @@ def apply_project(path: ProjectAt, body: ApplyIn) -> Response:
     with state().database.session() as session:
         plan = apply_document(session, by(body.reason), document, prune=body.prune, expect=body.expect)
     return answer(PlanOut.of(plan))
+
+
+@blueprint.post("/projects/<project>/promote/plan", tags=_TAGS, responses={200: PlanOut})
+def plan_promotion(path: ProjectAt, body: PromotionIn) -> Response:
+    """What copying flags from one environment to another would change; nothing is written."""
+    with state().database.rehearsing() as session:
+        plan = promoting.plan_promotion(session, by(), path.project, body.source, body.target, body.flags)
+    return answer(PlanOut.of(plan))
+
+
+@blueprint.post("/projects/<project>/promote", tags=_TAGS, responses={200: PlanOut})
+def promote_flags(path: ProjectAt, body: PromoteIn) -> Response:
+    """Copy how flags serve from one environment to another, all of them or none."""
+    with state().database.session() as session:
+        plan = promoting.promote(
+            session,
+            by(body.reason),
+            path.project,
+            body.source,
+            body.target,
+            body.flags,
+            expect=body.expect,
+        )
+    return answer(PlanOut.of(plan))
+
+
+@blueprint.post("/projects/<project>/promote/propose", tags=_TAGS, responses={201: ProposedOut})
+def propose_promotion(path: ProjectAt, body: ProposeIn) -> Response:
+    """Open a change request, submitted, for each flag that copying would change."""
+    with state().database.session() as session:
+        made = promoting.propose_promotion(
+            session, by(body.reason), path.project, body.source, body.target, body.flags
+        )
+    return answer(ProposedOut(changes={each.at.flag: each.id for each in made}), 201)
 
 
 def _document(path: ProjectAt, body: PlanIn) -> ProjectDoc:

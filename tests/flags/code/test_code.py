@@ -342,6 +342,29 @@ def test_ranges_that_cover_not_all_are_refused(database: Database) -> None:
         applied(database, plain)
 
 
+@pytest.mark.parametrize(
+    ("spans", "problem"),
+    [
+        ([[40_000, 50_000]], "other rules have some of these spans"),
+        ([[90_000, 80_000], [0, 20_000]], "in order"),
+        ([[95_000, 105_000]], "within 0 to 100000"),
+    ],
+)
+def test_room_in_a_layer_that_others_have_or_that_is_none_is_refused(
+    sqlite_database: Database, spans: list[list[int]], problem: str
+) -> None:
+    with sqlite_database.session() as session:
+        rich(session)
+        plain = exported(session)
+    states = plain["flags"]["greeting"]["environments"]
+    room = {"layer": "ranking", "percent": 10, "spans": spans}
+    plain["flags"]["ranker"]["environments"]["prod"]["rules"][0]["layer"] |= {"spans": [[30_000, 60_000]]}
+    states["prod"]["rules"] = [{"id": "r", "percent": {"on": 50, "off": 50}, "layer": room}]
+
+    with pytest.raises(Invalid, match=f"rules.0.layer.*{problem}"):
+        applied(sqlite_database, plain)
+
+
 def test_the_document_says_nothing_that_is_at_its_default(database: Database) -> None:
     with database.session() as session:
         rich(session)
