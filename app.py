@@ -36,6 +36,7 @@ from flags.web import api as flag_api
 from flags.web import assignments, delivery, ofrep
 from flags.web import pages as flag_pages
 from flags.web import state as flags_state
+from flags.web.protocols import flagd
 from flags.web.stream_url import stream_urls
 from runtime.accounts import pages as account_pages
 from runtime.changes import changes_of
@@ -106,6 +107,7 @@ def _hot_routes(settings: Settings, database: Database, publisher: Publisher, si
             *delivery.routes(serving),
             *assignments.routes(serving),
             *ofrep.routes(serving, protocol),
+            *flagd.routes(serving),
             *intake.routes(serving),
         )
     )
