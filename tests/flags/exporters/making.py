@@ -30,6 +30,12 @@ ODD_SPLIT = (
     Range(7_777, 10_000, "blue"),
 )
 
+VALUES: tuple[Any, ...] = (
+    *("DE", "FR", "", "1", "true", "D"),
+    *(0, 1, 1.0, 1.5, 2, -1, True, False),
+    *([], ["a"], ["a", "b"], ["D"]),
+)
+
 
 def asks(attribute: str, operator: Operator, *values: bool | int | float | str) -> Condition:
     """A condition."""
@@ -88,26 +94,6 @@ def ruleset_of(*flags: Flag, **segments: Segment) -> Ruleset:
 def units(seed: int, count: int) -> Iterator[tuple[str, dict[str, Any]]]:
     """Units with an attribute ``any`` of every type."""
     chance = random.Random(seed)
-    values = (
-        "DE",
-        "FR",
-        "",
-        "1",
-        "true",
-        "D",
-        0,
-        1,
-        1.0,
-        1.5,
-        2,
-        -1,
-        True,
-        False,
-        [],
-        ["a"],
-        ["a", "b"],
-        ["D"],
-    )
     for number in range(count):
         unit = chance.choice((f"user-{number}", f"{chance.getrandbits(64):x}", f"ü-{number}-日本"))
         context: dict[str, Any] = {"id": unit, "user": {"plan": chance.choice(("pro", "free"))}}

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,8 +99,9 @@ def test_windows_hold_at_the_same_seconds(monkeypatch: pytest.MonkeyPatch) -> No
     core.set_flags(flags_json(ruleset, Hash.CBOR).decode())
 
     for second in (999, 1_000, 1_999, 2_000):
-        monkeypatch.setattr("time.time", lambda second=second: second)
-        ours = Evaluation(ruleset, now=lambda second=second: second)
+        clock = partial(float, second)
+        monkeypatch.setattr("time.time", clock)
+        ours = Evaluation(ruleset, now=clock)
         theirs = core.resolve_string_value("timed", "failed", EvaluationContext("u")).variant
         assert theirs == ours.choose("timed", "u", {}, None).variant
 
@@ -123,23 +125,21 @@ def test_what_flagd_cannot_say_is_left_out_with_the_reason(flag: Flag, why: str)
 
 
 def test_the_document_is_valid_against_the_published_schemas() -> None:
-    schemas = [
+    flags_schema, targeting_schema = (
         json.loads(conformance(f"flagd/{name}.schema.json").read_text()) for name in ("flags", "targeting")
-    ]
-    registry: Registry[Any] = Registry().with_resources(
-        (schema["$id"], Resource.from_contents(schema)) for schema in schemas
     )
-    flags = [
-        color_flag(f"c{index}", rule(CBOR, ODD_SPLIT, each, gates=(GATE,)))
-        for index, each in enumerate(CONDITIONS)
-    ]
-    document = json.loads(
-        flags_json(ruleset_of(*flags, color_flag("pair", rule(PAIR, ODD_SPLIT))), Hash.CBOR)
-    )
+    # The first refers to "./targeting.json", from wherever it lies itself.
+    targeting = Resource.from_contents(targeting_schema)
+    base = "https://flagd.dev/schema/v0"
+    known = [("./targeting.json", targeting), (f"{base}/targeting.json", targeting)]
+    registry: Registry[Any] = Registry().with_resources(known)
+    rules = [rule(CBOR, ODD_SPLIT, each, gates=(GATE,)) for each in CONDITIONS]
+    flags = [color_flag(f"c{index}", each) for index, each in enumerate(rules)]
+    ruleset = ruleset_of(*flags, color_flag("pair", rule(PAIR, ODD_SPLIT)))
+    document = json.loads(flags_json(ruleset, Hash.CBOR))
 
-    problems = [
-        error.message for error in Draft7Validator(schemas[0], registry=registry).iter_errors(document)
-    ]
+    validator = Draft7Validator(flags_schema, registry=registry)
+    problems = [error.message for error in validator.iter_errors(document)]
 
     assert len(document["flags"]) == len(flags) + 1
     assert problems == []
@@ -151,7 +151,8 @@ from openfeature.contrib.tools.flagd.core import FlagdCore
 from openfeature.evaluation_context import EvaluationContext
 core = FlagdCore()
 core.set_flags(sys.stdin.readline())
-print(json.dumps([core.resolve_string_value("f", "", EvaluationContext(f"u{n}")).variant for n in range(100_000)]))
+ask = lambda n: core.resolve_string_value("f", "", EvaluationContext(f"u{n}")).variant
+print(json.dumps([ask(n) for n in range(100_000)]))
 """
 
 
