@@ -36,7 +36,7 @@ from flags.web import api as flag_api
 from flags.web import assignments, delivery, ofrep
 from flags.web import pages as flag_pages
 from flags.web import state as flags_state
-from flags.web.protocols import flagd
+from flags.web.protocols import exports, flagd, growthbook
 from flags.web.stream_url import stream_urls
 from runtime.accounts import pages as account_pages
 from runtime.changes import changes_of
@@ -108,6 +108,8 @@ def _hot_routes(settings: Settings, database: Database, publisher: Publisher, si
             *assignments.routes(serving),
             *ofrep.routes(serving, protocol),
             *flagd.routes(serving),
+            *growthbook.routes(serving, settings.growthbook),
+            *exports.routes(serving, settings.growthbook),
             *intake.routes(serving),
         )
     )

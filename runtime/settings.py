@@ -32,6 +32,8 @@ class Settings:
     """Where browsers reach the stream server; empty: at its own host and port, if those are reachable."""
     key_rate: int = 0
     """How many OFREP evaluations a second each key may ask of one web process; 0: no limit."""
+    growthbook: frozenset[str] = frozenset()
+    """Environments, as ``project/environment``, whose rules GrowthBook's SDKs may read."""
     secure_cookies: bool = False
     """True behind HTTPS: session cookies are then never sent in the clear."""
 
@@ -78,6 +80,7 @@ class Settings:
             body_timeout_s=_number(environ, "POINTSMAN_BODY_TIMEOUT_S", 15, most=600),
             stream_url=_stream_url(environ.get("POINTSMAN_STREAM_URL", "")),
             key_rate=_number(environ, "POINTSMAN_KEY_RATE", 0, least=0, most=1_000_000),
+            growthbook=_environments(environ.get("POINTSMAN_GROWTHBOOK", "")),
             secure_cookies=environ.get("POINTSMAN_SECURE_COOKIES", "") == "1",
         )
 
@@ -95,6 +98,7 @@ class Settings:
             "POINTSMAN_BODY_TIMEOUT_S": str(self.body_timeout_s),
             "POINTSMAN_STREAM_URL": self.stream_url,
             "POINTSMAN_KEY_RATE": str(self.key_rate),
+            "POINTSMAN_GROWTHBOOK": ",".join(sorted(self.growthbook)),
             "POINTSMAN_SECURE_COOKIES": "1" if self.secure_cookies else "0",
         }
 
@@ -115,6 +119,13 @@ def _redis_url(url: str) -> str | None:
     if urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
         raise Invalid("REDIS_URL", "use redis://…, rediss://… or unix://…")
     return url
+
+
+def _environments(text: str) -> frozenset[str]:
+    found = frozenset(each.strip() for each in text.split(",") if each.strip())
+    if any(each.count("/") != 1 or not all(each.split("/")) for each in found):
+        raise Invalid("POINTSMAN_GROWTHBOOK", "list environments as project/environment, with commas between")
+    return found
 
 
 def _stream_url(url: str) -> str:
