@@ -127,7 +127,9 @@ def test_every_flag_is_listed_with_what_each_protocol_makes_of_it(sqlite_databas
         secret = service.create_sdk_key(session, ANNA, "demo", "dev", name="s").secret
     client = application(sqlite_database).test_client()
 
-    listed = client.get("/v1/exports", headers={"Authorization": f"Bearer {secret}"}).get_json()["protocols"]
+    answered = client.get("/v1/exports", headers={"Authorization": f"Bearer {secret}"})
+    print(answered.status_code, answered.text)
+    listed = answered.get_json()["protocols"]
 
     assert listed["flagd-cbor"] == [{"flag": "ranker", "carried": True, "why": ""}]
     assert listed["growthbook"][0]["carried"] is False
