@@ -17,7 +17,7 @@ from flags.rates import Rates
 from flags.serving import Serving
 from flags.web import api, delivery, ofrep
 from flags.web import state as flags_state
-from flags.web.protocols import flagd, growthbook
+from flags.web.protocols import exports, flagd, growthbook
 from runtime.accounts import service as accounts
 from runtime.actors import SYSTEM
 from runtime.changes import changes_of
@@ -53,6 +53,7 @@ def hot_routes(
             *ofrep.routes(serving, protocol),
             *flagd.routes(serving),
             *growthbook.routes(serving, frozenset({"demo/prod"})),
+            *exports.routes(serving, frozenset({"demo/prod"})),
         )
     )
 

@@ -128,7 +128,6 @@ def test_every_flag_is_listed_with_what_each_protocol_makes_of_it(sqlite_databas
     client = application(sqlite_database).test_client()
 
     answered = client.get("/v1/exports", headers={"Authorization": f"Bearer {secret}"})
-    print(answered.status_code, answered.text)
     listed = answered.get_json()["protocols"]
 
     assert listed["flagd-cbor"] == [{"flag": "ranker", "carried": True, "why": ""}]
