@@ -38,6 +38,7 @@ from flags.web import api as flag_api
 from flags.web import assignments, delivery, ofrep
 from flags.web import pages as flag_pages
 from flags.web import state as flags_state
+from flags.web.protocols import exports, flagd, growthbook
 from flags.web.stream_url import stream_urls
 from runtime.accounts import pages as account_pages
 from runtime.accounts import token_pages  # noqa: F401  (its routes join the accounts' blueprint)
@@ -131,6 +132,9 @@ def _hot_routes(settings: Settings, serving: Serving, signing_key: str) -> HotRo
             *delivery.routes(serving),
             *assignments.routes(serving),
             *ofrep.routes(serving, protocol),
+            *flagd.routes(serving),
+            *growthbook.routes(serving, settings.growthbook),
+            *exports.routes(serving, settings.growthbook),
             *intake.routes(serving),
         )
     )

@@ -66,7 +66,7 @@ def main(context: click.Context) -> None:
 
     Settings come from the environment: DATABASE_URL, REDIS_URL, POINTSMAN_DATA, POINTSMAN_HOST,
     POINTSMAN_PORT, POINTSMAN_STREAM_PORT, POINTSMAN_WEB_WORKERS, POINTSMAN_WEB_THREADS,
-    POINTSMAN_BODY_TIMEOUT_S, POINTSMAN_KEPT_UNITS; docs/reference/configuration.md lists them all.
+    POINTSMAN_BODY_TIMEOUT_S, POINTSMAN_KEPT_UNITS, POINTSMAN_GROWTHBOOK; docs/reference/configuration.md lists them all.
     """
     context.meta["flags.guards"] = guards
 

@@ -31,9 +31,9 @@ class Draw:
         """For a new rule; None: the flag's own salt as ever."""
         if self.scheme is Scheme.POINTSMAN:
             return None
-        return Hashing(
-            scheme=self.scheme, seed=self.salt, buckets=BUCKETS_OF_SCHEME.get(self.scheme, BUCKETS)
-        )
+        # Where seed and unit are simply put together, the colon keeps salts apart that begin alike.
+        seed = f"{self.salt}:" if self.scheme is Scheme.FLAGD_CBOR else self.salt
+        return Hashing(scheme=self.scheme, seed=seed, buckets=BUCKETS_OF_SCHEME.get(self.scheme, BUCKETS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from pointsman.core.model import Flag, Kind, Scheme
 from pointsman.core.splits import SplitError, check_split, weights_of
 from runtime.errors import Invalid
 
-_SCHEMES: Final = (Scheme.POINTSMAN, Scheme.GROWTHBOOK_V1, Scheme.GROWTHBOOK_V2)
+_SCHEMES: Final = (Scheme.POINTSMAN, Scheme.GROWTHBOOK_V1, Scheme.GROWTHBOOK_V2, Scheme.FLAGD_CBOR)
 _KEY_RULE: Final = "use 1 to 64 of a-z, 0-9, '.', '_', '-', beginning with a letter or digit"
 
 

@@ -34,6 +34,8 @@ class Settings:
     kept_units: int = 2_000_000
     """Enrolled units a sticky flag hands out as one filter; for more, applications ask."""
     """How many OFREP evaluations a second each key may ask of one web process; 0: no limit."""
+    growthbook: frozenset[str] = frozenset()
+    """Environments, as ``project/environment``, whose rules GrowthBook's SDKs may read."""
     secure_cookies: bool = False
     """True behind HTTPS: session cookies are then never sent in the clear."""
 
@@ -81,6 +83,7 @@ class Settings:
             stream_url=_stream_url(environ.get("POINTSMAN_STREAM_URL", "")),
             kept_units=_number(environ, "POINTSMAN_KEPT_UNITS", 2_000_000, most=100_000_000),
             key_rate=_number(environ, "POINTSMAN_KEY_RATE", 0, least=0, most=1_000_000),
+            growthbook=_environments(environ.get("POINTSMAN_GROWTHBOOK", "")),
             secure_cookies=environ.get("POINTSMAN_SECURE_COOKIES", "") == "1",
         )
 
@@ -99,6 +102,7 @@ class Settings:
             "POINTSMAN_STREAM_URL": self.stream_url,
             "POINTSMAN_KEPT_UNITS": str(self.kept_units),
             "POINTSMAN_KEY_RATE": str(self.key_rate),
+            "POINTSMAN_GROWTHBOOK": ",".join(sorted(self.growthbook)),
             "POINTSMAN_SECURE_COOKIES": "1" if self.secure_cookies else "0",
         }
 
@@ -119,6 +123,13 @@ def _redis_url(url: str) -> str | None:
     if urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
         raise Invalid("REDIS_URL", "use redis://…, rediss://… or unix://…")
     return url
+
+
+def _environments(text: str) -> frozenset[str]:
+    found = frozenset(each.strip() for each in text.split(",") if each.strip())
+    if any(each.count("/") != 1 or not all(each.split("/")) for each in found):
+        raise Invalid("POINTSMAN_GROWTHBOOK", "list environments as project/environment, with commas between")
+    return found
 
 
 def _stream_url(url: str) -> str:

@@ -75,5 +75,10 @@ def has_it(if_none_match: str, found: Representation) -> bool:
     return any(tags.contains_weak(each) for each in _tags(found))
 
 
+def has_tag(if_none_match: str, tag: str) -> bool:
+    """Whether one of the tags is this one, weakened or not."""
+    return bool(if_none_match) and parse_etags(if_none_match).contains_weak(tag)
+
+
 def _tags(found: Representation) -> tuple[str, ...]:
     return (found.tag, *(f"{found.tag}-{each}" for each in _FIRST))

@@ -17,6 +17,7 @@ from flags.rates import Rates
 from flags.serving import Serving
 from flags.web import api, delivery, ofrep
 from flags.web import state as flags_state
+from flags.web.protocols import exports, flagd, growthbook
 from runtime.accounts import service as accounts
 from runtime.actors import SYSTEM
 from runtime.changes import changes_of
@@ -46,7 +47,15 @@ def hot_routes(
     accesses = Accesses(database, changes_of(database.engine))
     serving = Serving(database=database, publisher=publisher, accesses=accesses)
     protocol = ofrep.Ofrep(rates=Rates(rate), stream_url=lambda _: stream_url)
-    return HotRoutes((*delivery.routes(serving), *ofrep.routes(serving, protocol)))
+    return HotRoutes(
+        (
+            *delivery.routes(serving),
+            *ofrep.routes(serving, protocol),
+            *flagd.routes(serving),
+            *growthbook.routes(serving, frozenset({"demo/prod"})),
+            *exports.routes(serving, frozenset({"demo/prod"})),
+        )
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

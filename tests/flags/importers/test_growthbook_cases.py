@@ -17,7 +17,7 @@ _OF_THE_CALLER: Final = {
     *("enabled", "qaMode", "overrides", "groups"),
 }
 _OF_THE_CODE: Final = {"active", "status", "force", "include", "groups", "url", "override", "urlPatterns"}
-# Lists compared without regard to case; and what JavaScript turns into numbers, the Python SDK does not.
+# Lists compared without regard to case; and what JavaScript alone turns into numbers.
 _NOTED: Final = {
     *("$ini - array pass 1", "$ini - array pass 2", "$nini - array fail 1", "$nini - array fail 2"),
     "missing attribute with comparison operators",
@@ -83,9 +83,7 @@ def _draws(features: Any) -> bool:
         ("run", run, {"carried": 57, "no unit": 4, "not in a payload": 12}),
     ],
 )
-def test_every_case_that_is_carried_agrees_but_for_what_the_findings_note(
-    group: str, check: Any, counts: dict[str, int]
-) -> None:
+def test_every_case_that_is_carried_agrees(group: str, check: Any, counts: dict[str, int]) -> None:
     cases = json.loads(conformance("growthbook/cases.json").read_text())[group]
     outcomes = [(case[0], *check(case)) for case in cases]
 

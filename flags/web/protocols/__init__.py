@@ -1,0 +1,1 @@
+"""Other vendors' protocols, served to their unmodified SDKs."""

@@ -1,0 +1,1 @@
+"""Proofs that exports serve what we serve, by each vendor's own SDK."""
