@@ -66,7 +66,8 @@ def main(context: click.Context) -> None:
 
     Settings come from the environment: DATABASE_URL, REDIS_URL, POINTSMAN_DATA, POINTSMAN_HOST,
     POINTSMAN_PORT, POINTSMAN_STREAM_PORT, POINTSMAN_WEB_WORKERS, POINTSMAN_WEB_THREADS,
-    POINTSMAN_BODY_TIMEOUT_S, POINTSMAN_KEPT_UNITS, POINTSMAN_GROWTHBOOK; docs/reference/configuration.md lists them all.
+    POINTSMAN_BODY_TIMEOUT_S, POINTSMAN_KEPT_UNITS, POINTSMAN_GROWTHBOOK; all of them are told in
+    docs/reference/configuration.md.
     """
     context.meta["flags.guards"] = guards
 
