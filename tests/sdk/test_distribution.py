@@ -51,11 +51,15 @@ def test_the_wheel_is_typed_and_has_the_core(wheel: ZipFile) -> None:
     )
 
 
-def test_the_wheel_asks_for_two_libraries_and_names_its_version(wheel: ZipFile) -> None:
+def test_the_wheel_asks_for_three_libraries_and_names_its_version(wheel: ZipFile) -> None:
     from pointsman import __version__
 
     about = wheel.read(f"pointsman-{__version__}.dist-info/METADATA").decode()
 
     needs = [line for line in about.splitlines() if line.startswith("Requires-Dist:")]
-    assert needs == ["Requires-Dist: mmh3>=5", "Requires-Dist: urllib3>=2.2"]
+    always = [line for line in needs if "extra ==" not in line]
+    assert always == [f"Requires-Dist: {name}" for name in ("google-re2>=1.1", "mmh3>=5", "urllib3>=2.2")]
+    assert [line for line in needs if "extra ==" in line] == [
+        "Requires-Dist: cryptography>=44; extra == 'bundle'"
+    ]
     assert "\nRequires-Python: >=3.11\n" in about
