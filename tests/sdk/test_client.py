@@ -99,7 +99,14 @@ def test_the_counters_tell_what_happened(connect: Connect) -> None:
     stats = client.stats()
     assert (stats.ready, stats.revision, stats.problem) == (True, 7, None)
     assert (stats.sent, stats.accepted, stats.rejected, stats.queued) == (7, 7, 0, 0)
-    assert stats.dropped == {"queue_full": 0, "invalid": 0, "refused": 0, "closed": 0, "unsent": 0, "offline": 0}
+    assert stats.dropped == {
+        "queue_full": 0,
+        "invalid": 0,
+        "refused": 0,
+        "closed": 0,
+        "unsent": 0,
+        "offline": 0,
+    }
     assert stats.polls >= 1
     assert stats.batches >= 1
     assert (stats.retries, stats.poll_errors, stats.internal_errors) == (0, 0, 0)
