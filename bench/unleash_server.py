@@ -1,4 +1,4 @@
-"""The real Unleash server, installed from npm on demand, with the flags our own server has in these benches."""
+"""The real Unleash server, installed from npm on demand, with flags like those of bench.delivery."""
 
 import json
 import os
