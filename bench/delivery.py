@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 import app
-from bench.pipelined import Shot, answer_of, per_second, shot
+from bench.pipelined import Shot, answer_of, etag_of, per_second, shot
 from flags import service
 from flags.model import FlagAt
 from processes import serve_web
@@ -54,9 +54,12 @@ def serve() -> None:
 
 
 @contextmanager
-def served() -> Iterator[tuple[Platform, str]]:
-    """A running server with 100 flags, and a key."""
-    with tempfile.TemporaryDirectory(prefix="pointsman-bench-") as folder, platform_of(Path(folder)) as made:
+def served(database_url: str = "") -> Iterator[tuple[Platform, str]]:
+    """A running server with 100 flags, and a key; on SQLite if not told otherwise."""
+    with (
+        tempfile.TemporaryDirectory(prefix="pointsman-bench-") as folder,
+        platform_of(Path(folder), database_url=database_url) as made,
+    ):
         with opened(made.settings) as database, database.session() as session:
             project(session)
             for number in range(FLAGS):
@@ -78,8 +81,7 @@ def served() -> Iterator[tuple[Platform, str]]:
 def shots(port: int, secret: str) -> dict[str, Shot]:
     """Every kind of request."""
     key = {"Authorization": f"Bearer {secret}"}
-    known = answer_of(shot(port, "GET", "/v1/ruleset", key))
-    etag = next(line[6:] for line in known.decode().split("\r\n") if line.lower().startswith("etag: "))
+    etag = etag_of(answer_of(shot(port, "GET", "/v1/ruleset", key)))
     context = {"targetingKey": "user-4711", "country": "FR", "plan": "free", "age": 42}
     body = json.dumps({"context": context}).encode()
     asking = {**key, "Content-Type": "application/json"}

@@ -47,6 +47,12 @@ def answer_of(what: Shot) -> bytes:
     return raw
 
 
+def etag_of(answer: bytes) -> str:
+    """The answer's ETag. StopIteration: it has none."""
+    head = answer.partition(b"\r\n\r\n")[0].decode()
+    return next(line[6:] for line in head.split("\r\n") if line.lower().startswith("etag: "))
+
+
 def per_second(what: Shot, *, seconds: float) -> float:
     """Requests answered in a second, by all processes and sockets together."""
     length = len(answer_of(what))

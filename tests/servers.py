@@ -9,7 +9,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -91,9 +91,9 @@ class RedisServer:
             return False
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    """One PostgreSQL for the run."""
+@contextmanager
+def running_postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL of its own, gone afterwards."""
     # A short path, for a socket's is limited to 107 bytes; and one that others may pass through, for the
     # server refuses to be root and then runs as another user.
     with tempfile.TemporaryDirectory(prefix="pg-") as folder, pytest.MonkeyPatch.context() as patch:
@@ -112,6 +112,13 @@ def postgres_server() -> Iterator[PostgresServer]:
             yield made
         finally:
             server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One PostgreSQL for the run."""
+    with running_postgres() as server:
+        yield server
 
 
 @pytest.fixture
