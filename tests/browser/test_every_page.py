@@ -29,6 +29,7 @@ PAGES = [
     "/p/demo/prod/changes",
     "/p/demo/prod/changes/1",
     "/p/demo/prod/inventory",
+    "/p/demo/prod/import",
     "/audit",
     "/p/demo/prod/pipeline",
     "/p/demo/prod/experiments",
