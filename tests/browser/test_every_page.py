@@ -37,6 +37,7 @@ PAGES = [
     "/p/demo/prod/changes/1",
     "/p/demo/prod/inventory",
     "/p/demo/prod/promote?source=dev",
+    "/p/demo/prod/import",
     "/audit",
     "/p/demo/prod/pipeline",
     "/p/demo/prod/experiments",

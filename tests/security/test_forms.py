@@ -78,6 +78,7 @@ FORMS: Final[dict[str, dict[str, str]]] = {
     f"{HERE}/changes/1": {"version": "1", "press": "submit", "note": "", "publish_at": ""},
     f"{HERE}/history/1": {"version": "3", "reason": ""},
     f"{HERE}/keys": {"name": "shop"},
+    f"{HERE}/import": {"vendor": "flagd", "document": "{}", "do": "import", "unit": "", "reason": ""},
     f"{HERE}/keys/1/revoke": {},
     f"{HERE}/experiments/new": DESIGN,
     f"{TRIAL}/edit": DESIGN,
