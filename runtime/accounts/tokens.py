@@ -101,6 +101,8 @@ def create_api_token(
 
 def revoke_api_token(session: Session, actor: Actor, name: str, *, now: datetime) -> None:
     """The token is worth nothing afterwards. NotFound: no live token of that name."""
+    if not name.isprintable():  # No token is called so, and PostgreSQL takes no NUL.
+        raise NotFound("API token", ascii(name[:80]))
     changed = session.execute(
         update(ApiTokenRow)
         .where(ApiTokenRow.name == name, ApiTokenRow.revoked_at.is_(None))

@@ -68,6 +68,9 @@ FORMS: Final[dict[str, dict[str, str]]] = {
     f"{HERE}/population/layers": {"key": "search", "name": "Search"},
     f"{HERE}/population/layers/checkout/delete": {},
     f"{HERE}/population/holdout": {"share": "5", "expected": "0", "reason": "why"},
+    f"{HERE}/promote": {
+        "source": "dev", "flag": "ranker", "press": "plan", "reason": "why", "digest": "", "expect": "",
+    },
     "/tokens": {"name": "deploys", "scope": "read", "project": "", "days": "30"},
     "/tokens/revoke": {"name": "tests"},
     f"{HERE}/units/forget": {"unit": "u1", "confirm": "u1"},
