@@ -18,6 +18,7 @@ BENCHES: Final = {
     "events": "events into the inbox",
     "analysis": "events to a report",
     "delivery": "hot routes beside a bare Flask route",
+    "pages": "the list of 10,000 flags",
     "swap": "a new ruleset of 10,000 flags beside reader threads",
     "unleash": "our routes beside Unleash's",
 }

@@ -3,8 +3,8 @@
     python -m bench.unleash [--json FILE] [--seconds 2] [--rounds 5]
 
 One Node process and one web worker; 100 flags each, with a rule for two countries and a rule that shares
-users between two variants; the same load from the same client processes. In every round each pair of requests
-gets its turn, one right after the other. The first run installs Unleash from npm, about a minute.
+users between two variants; the same load from the same client processes. In every round each pair of
+requests gets its turn, one right after the other. The first run installs Unleash from npm, about a minute.
 """
 
 import argparse

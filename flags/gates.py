@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from flags.model import LayerShare
 from pointsman.core.bucketing import BUCKETS
 from pointsman.core.model import Gate, GateKind, Hashing, Rule, Scheme, Span
+from pointsman.core.rule_codec import rule_to_wire
 
 EVERYBODY: Final = (Span(0, BUCKETS),)
 
@@ -62,6 +63,20 @@ def behind_holdout(rules: tuple[Rule, ...], project: str, share: int) -> tuple[R
         replace(rule, gates=(*rule.gates, gate)) if len({part.variant for part in rule.split}) > 1 else rule
         for rule in rules
     )
+
+
+def rules_behind_holdout(rules: list[Any], project: str, share: int) -> list[Any]:
+    """The same for rules in wire form."""
+    if not share:
+        return rules
+    holding_out = Rule(id="", conditions=(), split=(), gates=(holdout_gate(project, share),))
+    gates: Any = rule_to_wire(holding_out)["gates"]
+    return [
+        {**rule, "gates": [*rule.get("gates", ()), *gates]}
+        if len({variant for _, _, variant in rule["split"]}) > 1
+        else rule
+        for rule in rules
+    ]
 
 
 def parts_of(rule: Rule, salt: str, seeds: Mapping[str, str]) -> GateParts:

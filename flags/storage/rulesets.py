@@ -2,12 +2,12 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Select, Text, and_, cast, select
 from sqlalchemy.orm import Session
 
-from flags.gates import behind_holdout
+from flags.gates import behind_holdout, rules_behind_holdout
 from flags.model import RulesetId
 from flags.reading import (
     kept_from_json,
@@ -18,6 +18,9 @@ from flags.reading import (
 )
 from flags.storage.tables import EnvironmentRow, FlagRow, FlagStateRow, ProjectRow, SegmentRow
 from pointsman.core.model import Flag, Kind, Ruleset, Segment
+
+_EMPTY_LIST: Final = "[]"
+_EMPTY_OBJECT: Final = "{}"
 
 
 class StoredFlag(NamedTuple):
@@ -44,6 +47,30 @@ class StoredFlag(NamedTuple):
     switches: str
     epoch: int
     kept: str
+
+    def wire(self) -> dict[str, object]:
+        """The flag as a ruleset's JSON, before anything is checked; perhaps not in its canonical form."""
+        wire: dict[str, object] = {
+            "kind": self.kind,
+            "salt": self.salt,
+            "enabled": self.enabled,
+            "version": self.version,
+            "off": self.off,
+            "default": self.default,
+            "variants": json.loads(self.variants),
+            "rules": rules_behind_holdout(json.loads(self.rules), self.project, self.holdout),
+            "unit_type": self.unit_type,
+            "sticky": self.sticky,
+            "epoch": self.epoch,
+        }
+        for field, text in (("requires", self.requires), ("switches", self.switches)):
+            if text != _EMPTY_LIST:
+                wire[field] = json.loads(text)
+        if self.overrides != _EMPTY_OBJECT:
+            wire["overrides"] = json.loads(self.overrides)
+        if self.kept != _EMPTY_LIST:
+            wire["kept"] = [each["kept"] for each in json.loads(self.kept)]
+        return wire
 
     def read(self) -> Flag:
         """The flag. For our own columns: nothing is checked again."""

@@ -12,12 +12,14 @@ from flags.gates import (
     layer_gate,
     parts_of,
     redrawn,
+    rules_behind_holdout,
     shown_parts,
     width,
 )
 from flags.model import LayerShare
 from pointsman.core.bucketing import BUCKETS
 from pointsman.core.model import Gate, GateKind, Hashing, Rule, Scheme, Span
+from pointsman.core.rule_codec import rule_to_wire
 from pointsman.core.splits import split_of
 
 SALT = "demo/ranker"
@@ -115,6 +117,15 @@ def test_the_holdout_stands_only_before_rules_that_split() -> None:
     assert after[0].gates[-1].kind is GateKind.HOLDOUT
     assert after[0].gates[-1].spans == (Span(5_000, BUCKETS),)
     assert after[1] == single
+
+
+def test_the_holdout_stands_before_stored_rules_as_before_read_ones() -> None:
+    rules = (rule(coverage_gate(SALT, 9)), rule(), rule(weights={"v1": BUCKETS}))
+
+    stored = rules_behind_holdout([rule_to_wire(rule) for rule in rules], "demo", 5_000)
+
+    assert stored == [rule_to_wire(rule) for rule in behind_holdout(rules, "demo", 5_000)]
+    assert [len(each.get("gates", ())) for each in stored] == [2, 1, 0]
 
 
 def test_without_a_holdout_rules_stay_as_they_are() -> None:

@@ -10,6 +10,7 @@ from pointsman.errors import CodecError
 MAX_DEPTH: Final = 64
 
 _INFINITY: Final = float("inf")
+_LEAVES: Final = frozenset({bool, int, type(None)})
 
 
 def _refuse(self: object, *_args: object, **_kwargs: object) -> NoReturn:
@@ -55,15 +56,33 @@ def read_only(raw: object, field: str, depth: int = 0) -> Json:
     """
     if depth > MAX_DEPTH:
         raise CodecError(field, f"nested deeper than {MAX_DEPTH}")
+    is_leaf = _is_leaf if depth < MAX_DEPTH else _no_leaf
     if isinstance(raw, dict):
         return PayloadDict(
-            {text(key, field): read_only(value, f"{field}.{key}", depth + 1) for key, value in raw.items()}
+            {
+                text(key, field): value if is_leaf(value) else read_only(value, f"{field}.{key}", depth + 1)
+                for key, value in raw.items()
+            }
         )
     if isinstance(raw, list):
         return PayloadList(
-            [read_only(value, f"{field}[{index}]", depth + 1) for index, value in enumerate(raw)]
+            [
+                value if is_leaf(value) else read_only(value, f"{field}[{index}]", depth + 1)
+                for index, value in enumerate(raw)
+            ]
         )
     return raw if raw is None else scalar(raw, field)
+
+
+def _is_leaf(raw: object) -> bool:
+    """Whether there is nothing more to look at: most values, told without naming their field."""
+    kind = type(raw)
+    return kind in _LEAVES or (kind is str and str.isascii(raw))  # type: ignore[arg-type]
+
+
+def _no_leaf(raw: object) -> bool:
+    """Below the last level even a leaf is too deep, and refused by name."""
+    return False
 
 
 def scalar(raw: object, field: str) -> bool | int | float | str:
