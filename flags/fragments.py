@@ -63,12 +63,28 @@ def _fragment(stored: StoredFlag) -> _Fragment:
     try:
         flag = read_flag(stored.key, stored.wire())
         return _spelled(flag, _canonical(flag_to_wire(flag)))
-    except (CodecError, TypeError, ValueError, RecursionError):
+    except (CodecError, TypeError, ValueError, RecursionError) as error:
+        if not stored.enabled:
+            return _fragment_off(stored, error)
         return _fragment_by_values(stored)  # Says what is wrong, or reads what an older release wrote.
 
 
+def _fragment_off(stored: StoredFlag, error: Exception) -> _Fragment:
+    """What is left of a broken flag that is switched off: its off variant, and a switch that works."""
+    bare = {"enabled": False, "default": stored.off, "rules": [], "version": stored.version}
+    same = {"kind": stored.kind, "salt": stored.salt, "off": stored.off, "unit_type": stored.unit_type}
+    try:
+        flag = read_flag(stored.key, {**bare, **same, "variants": json.loads(stored.variants)})
+    except (CodecError, TypeError, ValueError, RecursionError):
+        raise CodecError(f"flags.{stored.key}", f"cannot be served even switched off ({error})") from error
+    return _spelled(flag, _canonical(flag_to_wire(flag)))
+
+
 def _fragment_by_values(stored: StoredFlag) -> _Fragment:
-    flag = stored.read()
+    try:
+        flag = stored.read()
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise CodecError(f"flags.{stored.key}", f"cannot be read ({error})") from error
     try:
         body = _canonical(flag_to_wire(flag))
     except (TypeError, ValueError, RecursionError) as error:

@@ -159,7 +159,7 @@ def test_a_broken_flag_is_named_when_a_ruleset_is_compiled(database: Database) -
         environment = queries.get_environment(session, "demo", "prod")
         fragments = Fragments()
         compile_ruleset(session, environment.id, fragments)
-        session.execute(update(FlagStateRow).values(default_variant="gone"))
+        session.execute(update(FlagStateRow).values(default_variant="gone", enabled=True))
 
         with pytest.raises(CodecError, match=r"flags\.ranker\.default"):
             compile_ruleset(session, environment.id, fragments)
