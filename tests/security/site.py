@@ -47,6 +47,7 @@ def furnish(database: Database) -> Secrets:
         flag_service.create_layer(session, By(SYSTEM), "demo", "prod", "checkout")
         draft = Proposal(enabled=False)
         create_change(session, By(SYSTEM, "a draft"), FlagAt("demo", "prod", "ranker"), draft)
+        accounts.create_api_token(session, SYSTEM, "spare", now=now)  # For whoever revokes one.
         return Secrets(
             sdk_key=running.sdk_key,
             api_token=accounts.create_api_token(session, SYSTEM, "tests", now=now),

@@ -72,7 +72,7 @@ FORMS: Final[dict[str, dict[str, str]]] = {
         "source": "dev", "flag": "ranker", "press": "plan", "reason": "why", "digest": "", "expect": "",
     },
     "/tokens": {"name": "deploys", "scope": "read", "project": "", "days": "30"},
-    "/tokens/revoke": {"name": "tests"},
+    "/tokens/revoke": {"name": "spare"},
     f"{HERE}/units/forget": {"unit": "u1", "confirm": "u1"},
     f"{FLAG}/toggle": {"version": "3", "enabled": "yes"},
     f"{FLAG}/archive": {"version": "1", "archived": "no", "confirm": ""},
