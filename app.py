@@ -28,9 +28,11 @@ from experiments.web import intake
 from experiments.web import pages as experiment_pages
 from flags.access import Accesses
 from flags.evaluations import Evaluations
+from flags.guards import By
 from flags.notices import nudge_after_commits
 from flags.publisher import Publisher, caches_for
 from flags.rates import Rates
+from flags.registry import registry_of
 from flags.service.due import publish_due
 from flags.serving import Serving
 from flags.steps import LateUnits, apply_switches, tidy_unit_sets
@@ -42,6 +44,7 @@ from flags.web.protocols import exports, flagd, growthbook
 from flags.web.stream_url import stream_urls
 from runtime.accounts import pages as account_pages
 from runtime.accounts import token_pages  # noqa: F401  (its routes join the accounts' blueprint)
+from runtime.actors import SYSTEM
 from runtime.changes import changes_of
 from runtime.database import Database
 from runtime.heap import return_memory
@@ -92,6 +95,7 @@ def create_app(settings: Settings) -> Flask:
         guards=guards,
         opinions=(ExperimentOpinion(),),
         kept_units=settings.kept_units,
+        registry=registry_of(settings),
     )
     flags_state.attach(app, known_flags)
     for part in (errors, formats, limits, security):
@@ -144,12 +148,13 @@ def create_worker(settings: Settings) -> Worker:
     """The worker on a migrated database: events to the lake, then reports."""
     database, lake = Database(settings.database_url), Lake(settings.lake_dir)
     nudge_after_commits(database, settings.redis_url)
+    by = By(SYSTEM, guards=(ExperimentGuard(),), kept_units=settings.kept_units)
 
     def changes(now: datetime) -> bool:
-        return publish_due(database, (ExperimentGuard(),), now)
+        return publish_due(database, by, now)
 
     def switches(now: datetime) -> bool:
-        return apply_switches(database, (ExperimentGuard(),), now)
+        return apply_switches(database, by, now)
 
     budget = Budget(spill=settings.spill_dir)
 
@@ -161,7 +166,7 @@ def create_worker(settings: Settings) -> Worker:
         [
             Step(name="drain", run=lambda now: drain_inbox(database, lake, now), every_s=1.0),
             Step(name="reports", run=reports, every_s=1.0),
-            Step(name="late units", run=LateUnits(database), every_s=1.0),
+            Step(name="late units", run=LateUnits(database, by), every_s=1.0),
             Step(name="changes", run=changes, every_s=1.0),
             Step(name="switches", run=switches, every_s=1.0),
             Step(name="unit sets", run=lambda now: tidy_unit_sets(database, now), every_s=3_600.0),

@@ -1,22 +1,13 @@
-"""Flags from the command line, working straight on the database through the service (law 8).
+"""Flags from the command line, working straight on the database through the service (law 8)."""
 
-The program that holds this group hands over the guards of the houses above as a function in the context's
-``meta[GUARDS]``; it is called only by commands that change something.
-"""
-
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
+from flags.command_line import transaction
+
 if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
-
-    from flags.guards import By
     from flags.model import FlagState
-
-GUARDS: Final = "flags.guards"
 
 _project = click.option("--project", "-p", required=True, help="Key of the project.")
 _environment = click.option("--environment", "-e", required=True, help="Key of the environment.")
@@ -38,7 +29,7 @@ def list_flags(project: str, search: str, archived: bool) -> None:
 
     offset, total = 0, 1
     while offset < total:
-        with _transaction() as (session, _):
+        with transaction() as (session, _):
             page = queries.list_flags(
                 session, project, search=search, archived=archived, limit=queries.MOST_AT_ONCE, offset=offset
             )
@@ -58,7 +49,7 @@ def show_flag(project: str, flag: str) -> None:
     from flags import queries
     from flags.encoding import flag_json, state_json
 
-    with _transaction() as (session, _):
+    with transaction() as (session, _):
         detail = queries.get_flag(session, project, flag)
     states = {state.environment: state_json(state) for state in detail.states}
     click.echo(json.dumps({**flag_json(detail.flag), "environments": states}, indent=2, ensure_ascii=False))
@@ -76,7 +67,7 @@ def toggle_flag(project: str, environment: str, reason: str, flag: str, to: str)
     from flags.model import FlagAt
 
     at = FlagAt(project, environment, flag)
-    with _transaction(reason) as (session, by):
+    with transaction(reason) as (session, by):
         version = queries.get_state(session, at).version
         state = service.set_enabled(session, by, at, enabled=to == "on", expected_version=version)
     click.echo(f"{flag} is {_on(state)} in {environment} (version {state.version}).")
@@ -92,7 +83,7 @@ def revert_revision(project: str, environment: str, reason: str, revision: int) 
     from flags import queries, service
     from flags.model import FlagAt
 
-    with _transaction(reason) as (session, by):
+    with transaction(reason) as (session, by):
         flag = queries.get_revision(session, project, environment, revision).flag
         version = queries.get_state(session, FlagAt(project, environment, flag)).version
         state = service.revert_revision(session, by, project, environment, revision, expected_version=version)
@@ -116,19 +107,9 @@ def create_key(project: str, environment: str, kind: str, name: str) -> None:
     from flags import service
     from flags.model import KeyKind
 
-    with _transaction() as (session, by):
+    with transaction() as (session, by):
         made = service.create_sdk_key(session, by, project, environment, name=name, kind=KeyKind(kind))
     click.echo(made.secret)
-
-
-@contextmanager
-def _transaction(reason: str = "") -> Iterator[tuple["Session", "By"]]:
-    from flags.guards import By
-    from runtime.accounts.cli import command_session
-
-    guards = click.get_current_context().meta.get(GUARDS, tuple)
-    with command_session() as (session, actor):
-        yield session, By(actor, reason, guards())
 
 
 def _on(state: "FlagState") -> str:

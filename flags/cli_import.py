@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flags.cli import GUARDS
+from flags.command_line import transaction
 
 if TYPE_CHECKING:
     from flags.importing import Plan
@@ -41,17 +41,13 @@ def import_flags(
 ) -> None:
     """Import VENDOR's document in FILE, so that every unit keeps what it has."""
     from flags import importing
-    from flags.guards import By
     from flags.importers.model import Options, Vendor
     from flags.importers.reading import document
     from flags.importers.vendors import mapped
-    from runtime.accounts.cli import command_session
 
     options = Options(unit=unit, partial=partial, text_hashing=text_hashing)
-    guards = click.get_current_context().meta.get(GUARDS, tuple)
-    with command_session() as (session, actor):
+    with transaction(reason) as (session, by):
         found = mapped(Vendor(vendor), document(file.read_bytes()), options)
-        by = By(actor, reason, guards())
         if dry_run:
             done = importing.plan(session, project, environment, found, update=update)
         else:

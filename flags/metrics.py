@@ -25,6 +25,7 @@ STREAMS_OPEN: Final = Gauge("pointsman_streams_open", "SDKs connected to the str
 NOTICES: Final = Counter("pointsman_stream_notices", "Revision notices sent to SDKs")
 NUDGES: Final = Counter("pointsman_stream_nudges", "Changes told to the stream servers by Redis", ["result"])
 WATCH_ERRORS: Final = Counter("pointsman_stream_watch_errors", "Looks at the revisions that failed")
+REGISTRY: Final = Counter("pointsman_registry_lookups", "Aliases looked up in the model registry", ["result"])
 
 ENROLLED: Final = Counter("pointsman_sticky_enrolled", "Units enrolled with sticky flags")
 CROSSED: Final = Counter(

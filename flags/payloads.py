@@ -17,10 +17,14 @@ class Problem(NamedTuple):
     problem: str
 
 
-_TEXT_FIELDS: Final = ("provider", "version", "endpoint")
+_TEXT_FIELDS: Final = ("provider", "version", "alias", "endpoint")
 _OBJECT_FIELDS: Final = ("params", "resources")
 _NUMBER_FIELDS: Final = ("cost_per_call", "offline_score")
 MODEL_FIELDS: Final = ("model", *_TEXT_FIELDS, *_OBJECT_FIELDS, *_NUMBER_FIELDS)
+
+_REGISTRY: Final = "models:/"
+# MLflow 3 also names a logged model by its id, which stays what it is.
+_FIXED: Final = re.compile(r"models:/(?:m-[0-9a-f]{32}|[^/:@\s][^/:@]*/(?P<version>[0-9]{1,19}))", re.ASCII)
 
 # A lone half of a surrogate pair is no character: it cannot be written as UTF-8.
 _UNWRITABLE: Final = re.compile("[\ud800-\udfff\x00]")
@@ -120,11 +124,26 @@ def _model(payload: object, field: str) -> Iterator[Problem]:
     model = payload.get("model")
     if not isinstance(model, str) or not model.strip():
         yield Problem(f"{field}.model", "is needed: the model's name as text")
+    elif model.strip().startswith(_REGISTRY):
+        yield from _registered(model, payload.get("version"), field)
     for name in payload.keys() - set(MODEL_FIELDS):
         known = ", ".join(MODEL_FIELDS)
         yield Problem(f"{field}.{name}", f"is not a field of a model ({known}); put your own under params")
     for name in payload.keys() & set(MODEL_FIELDS):
         yield from _model_field(name, payload[name], f"{field}.{name}")
+
+
+def _registered(model: str, version: object, field: str) -> Iterator[Problem]:
+    """A registry's address must name what can't change: aliases are resolved before this is asked."""
+    fixed = _FIXED.fullmatch(model)
+    if fixed is None:
+        yield Problem(
+            f"{field}.model",
+            "must name one version of a registered model for good: models:/name/7, or models:/name@alias, "
+            "which is resolved when the flag is saved",
+        )
+    elif isinstance(version, str) and fixed["version"] is not None and version != fixed["version"]:
+        yield Problem(f"{field}.version", f"contradicts {model}; leave it out, or write {fixed['version']!r}")
 
 
 def _model_field(name: str, value: object, field: str) -> Iterator[Problem]:

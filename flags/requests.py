@@ -1,7 +1,7 @@
 """Reads of change requests, and what publishing one would do now."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
@@ -73,7 +73,7 @@ def rehearse(session: Session, by: By, request: ChangeRequest) -> Rehearsal:
     nested = session.begin_nested()
     try:
         # Whether enough people have approved is shown by itself.
-        apply_change(session, By(by.actor, "", by.guards, MOST_APPROVERS), request)
+        apply_change(session, replace(by, reason="", approvals=MOST_APPROVERS), request)
         after = _served(session, request.at)
     except PointsmanError as error:
         problem, moved_on, after = str(error), isinstance(error, Conflict), before

@@ -1,17 +1,17 @@
 """The worker's steps on flags: late units, switches that are due, unit sets nobody needs any more."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy.orm import Session
 
 from flags import queries
-from flags.guards import By, Guards
+from flags.guards import By
 from flags.model import EnvironmentView
 from flags.service.memory import keep_late
 from flags.service.schedules import apply_due_switches
 from flags.service.tidying import remove_unused_sets
-from runtime.actors import SYSTEM
 from runtime.database import Database
 from runtime.errors import Conflict
 
@@ -22,8 +22,9 @@ _KEPT_FOR: Final = timedelta(days=1)
 class LateUnits:
     """Keeps units whom an old epoch enrolled after the new one began. Looks only at new enrolments."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, by: By) -> None:
         self._database = database
+        self._by = replace(by, reason="enrolled late")
         self._seen: int | None = None
 
     def __call__(self, _now: datetime) -> bool:
@@ -35,18 +36,18 @@ class LateUnits:
         for at in everywhere:
             if late is None or at.id in late:  # None: who knows what the last process saw.
                 with self._database.session() as session:
-                    keep_late(session, By(SYSTEM, "enrolled late"), at.project, at.key)
+                    keep_late(session, self._by, at.project, at.key)
         self._seen = newest
         return False
 
 
-def apply_switches(database: Database, guards: Guards, now: datetime) -> bool:
+def apply_switches(database: Database, by: By, now: datetime) -> bool:
     """Write down the switches that are due: SDKs have applied them by their own clocks already."""
     for at in _environments(database):
         with database.reading() as session:
             due = queries.has_due_switches(session, at, int(now.timestamp()))
         if due:
-            _apply(database, guards, at, now)
+            _apply(database, replace(by, reason="scheduled"), at, now)
     return False
 
 
@@ -58,10 +59,10 @@ def tidy_unit_sets(database: Database, now: datetime) -> bool:
     return False
 
 
-def _apply(database: Database, guards: Guards, at: EnvironmentView, now: datetime) -> None:
+def _apply(database: Database, by: By, at: EnvironmentView, now: datetime) -> None:
     try:
         with database.session() as session:
-            apply_due_switches(session, By(SYSTEM, "scheduled", guards), at, now=int(now.timestamp()))
+            apply_due_switches(session, by, at, now=int(now.timestamp()))
     except Conflict:
         return  # somebody changed the flag in the same instant; the next look finds it
 

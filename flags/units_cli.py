@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flags.command_line import transaction
+
 if TYPE_CHECKING:
     from runtime.database import Database
 
@@ -40,11 +42,9 @@ def show_unit(project: str, unit: str) -> None:
 def forget_unit(project: str, unit: str) -> None:
     """Delete everything remembered of UNIT (privacy)."""
     from flags import service
-    from flags.guards import By
-    from runtime.accounts.cli import command_session
 
-    with command_session() as (session, actor):
-        gone = service.forget_unit(session, By(actor), project, unit)
+    with transaction() as (session, by):
+        gone = service.forget_unit(session, by, project, unit)
     click.echo(f"{gone} assignments are deleted.")
 
 

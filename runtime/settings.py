@@ -30,12 +30,16 @@ class Settings:
     """A request's body must have arrived within this; its head, and the next request, within twice this."""
     stream_url: str = ""
     """Where browsers reach the stream server; empty: at its own host and port, if those are reachable."""
-    key_rate: int = 0
     kept_units: int = 2_000_000
     """Enrolled units a sticky flag hands out as one filter; for more, applications ask."""
+    key_rate: int = 0
     """How many OFREP evaluations a second each key may ask of one web process; 0: no limit."""
     growthbook: frozenset[str] = frozenset()
     """Environments, as ``project/environment``, whose rules GrowthBook's SDKs may read."""
+    model_registry: str = ""
+    """Where MLflow's registry resolves ``models:/name@alias``; empty: nowhere."""
+    model_registry_token: str = field(default="", repr=False)
+    """Sent to it as a bearer's token."""
     secure_cookies: bool = False
     """True behind HTTPS: session cookies are then never sent in the clear."""
 
@@ -80,10 +84,12 @@ class Settings:
             web_workers=_number(environ, "POINTSMAN_WEB_WORKERS", 1, most=64),
             web_threads=_number(environ, "POINTSMAN_WEB_THREADS", 8, most=256),
             body_timeout_s=_number(environ, "POINTSMAN_BODY_TIMEOUT_S", 15, most=600),
-            stream_url=_stream_url(environ.get("POINTSMAN_STREAM_URL", "")),
+            stream_url=_web_url(environ, "POINTSMAN_STREAM_URL"),
             kept_units=_number(environ, "POINTSMAN_KEPT_UNITS", 2_000_000, most=100_000_000),
             key_rate=_number(environ, "POINTSMAN_KEY_RATE", 0, least=0, most=1_000_000),
             growthbook=_environments(environ.get("POINTSMAN_GROWTHBOOK", "")),
+            model_registry=_web_url(environ, "POINTSMAN_MODEL_REGISTRY"),
+            model_registry_token=environ.get("POINTSMAN_MODEL_REGISTRY_TOKEN", ""),
             secure_cookies=environ.get("POINTSMAN_SECURE_COOKIES", "") == "1",
         )
 
@@ -103,6 +109,8 @@ class Settings:
             "POINTSMAN_KEPT_UNITS": str(self.kept_units),
             "POINTSMAN_KEY_RATE": str(self.key_rate),
             "POINTSMAN_GROWTHBOOK": ",".join(sorted(self.growthbook)),
+            "POINTSMAN_MODEL_REGISTRY": self.model_registry,
+            "POINTSMAN_MODEL_REGISTRY_TOKEN": self.model_registry_token,
             "POINTSMAN_SECURE_COOKIES": "1" if self.secure_cookies else "0",
         }
 
@@ -132,9 +140,10 @@ def _environments(text: str) -> frozenset[str]:
     return found
 
 
-def _stream_url(url: str) -> str:
-    if url and urlsplit(url).scheme not in {"http", "https"}:
-        raise Invalid("POINTSMAN_STREAM_URL", "use http://… or https://…")
+def _web_url(environ: Mapping[str, str], name: str) -> str:
+    url = environ.get(name, "")
+    if url and (urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname):
+        raise Invalid(name, "use http://… or https://…")
     return url
 
 

@@ -1,20 +1,16 @@
 """`pointsman export`, `plan` and `apply`: a whole project as one file, straight on the database."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
-if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
+from flags.command_line import complaint, registry, transaction
 
+if TYPE_CHECKING:
     from flags.code.document import ProjectDoc
     from flags.code.planning import Plan
-    from flags.guards import By
 
-_GUARDS: Final = "flags.guards"
 CHANGES: Final = 2
 """`plan` exits with this where there is something to do."""
 
@@ -33,7 +29,7 @@ def export(project: str, environments: tuple[str, ...]) -> None:
     from flags.code.stored import export as read
     from flags.code.yaml_text import dump_yaml
 
-    with _session() as (session, _):
+    with transaction() as (session, _):
         document = read(session, project, environments)
     click.echo(dump_yaml(document), nl=False)
 
@@ -71,7 +67,7 @@ def apply(file: str, prune: bool, yes: bool, expect: str | None, reason: str) ->
             return
         click.confirm("Apply?", abort=True, err=True)
         expect = expect or found.digest
-    with _session(reason) as (session, by):
+    with transaction(reason) as (session, by):
         done = apply_document(session, by, document, prune=prune, expect=expect)
     if yes:
         _tell(done)
@@ -82,31 +78,21 @@ def apply(file: str, prune: bool, yes: bool, expect: str | None, reason: str) ->
 def _plan(document: "ProjectDoc", *, prune: bool) -> "Plan":
     from flags.code.planning import make_plan
 
-    with _session(rehearsing=True) as (session, by):
+    with transaction(rehearsing=True) as (session, by):
         return make_plan(session, by, document, prune=prune)
 
 
 def _read(file: str) -> "ProjectDoc":
-    from flags.code.reading import read_document
+    from flags.code.reading import frozen, read_document
     from flags.code.yaml_text import MOST_BYTES, load_yaml
     from runtime.errors import Invalid
 
     with click.open_file(file, "rb") if file == "-" else Path(file).open("rb") as stream:
         text = stream.read(MOST_BYTES + 1)
     try:
-        return read_document(load_yaml(text))
+        return frozen(read_document(load_yaml(text)), registry())
     except Invalid as error:
-        raise _complaint(error) from None
-
-
-def _complaint(error: Exception) -> click.ClickException:
-    from flags.validation import InvalidFlag
-
-    if isinstance(error, InvalidFlag):
-        return click.ClickException(
-            "\n".join(f"{each.field}: {each.problem}" for each in error.problems[:20])
-        )
-    return click.ClickException(str(error))
+        raise complaint(error) from None
 
 
 def _tell(found: "Plan") -> None:
@@ -114,22 +100,6 @@ def _tell(found: "Plan") -> None:
 
     for line in lines_of(found):
         click.echo(line)
-
-
-@contextmanager
-def _session(reason: str = "", *, rehearsing: bool = False) -> Iterator[tuple["Session", "By"]]:
-    from flags.guards import By
-    from runtime.accounts.cli import command_session
-    from runtime.errors import Invalid
-
-    guards = click.get_current_context().meta.get(_GUARDS, tuple)
-    with command_session() as (session, actor):
-        try:
-            yield session, By(actor, reason, guards())
-        except Invalid as error:
-            raise _complaint(error) from None
-        if rehearsing:
-            session.rollback()
 
 
 @click.command()
@@ -146,14 +116,14 @@ def promote(
     """Copy how flags serve from one environment to another, after showing the diff and the units moved."""
     from flags.code import promoting
 
-    with _session(rehearsing=True) as (session, by):
+    with transaction(rehearsing=True) as (session, by):
         found = promoting.plan_promotion(session, by, project, source, target, flags)
     _tell(found)
     if found.is_empty:
         return
     if not yes:
         click.confirm("Propose?" if propose else "Copy?", abort=True, err=True)
-    with _session(reason) as (session, by):
+    with transaction(reason) as (session, by):
         if propose:
             made = promoting.propose_promotion(session, by, project, source, target, flags)
             for each in made:

@@ -22,6 +22,7 @@ from flags.code.document import (
 )
 from flags.model import FlagEdit, LayerShare, Link, NewFlag, RuleDraft, SegmentDraft, Targeting
 from flags.payloads import Problem
+from flags.registry import ModelRegistry, freeze
 from flags.validation import InvalidFlag
 from flags.weights import buckets_of_percent, buckets_of_share
 from pointsman.core.model import Gate, Hashing, Node, Range, Serves, Span, Split, Switch, Window
@@ -39,6 +40,16 @@ def read_document(plain: dict[str, Any]) -> ProjectDoc:
         raise InvalidFlag(
             tuple(Problem(".".join(map(str, each["loc"])) or "file", each["msg"]) for each in found[:50])
         ) from None
+
+
+def frozen(doc: ProjectDoc, registry: ModelRegistry | None) -> ProjectDoc:
+    """The document with every alias of a model made the version it names now. Invalid: names the field."""
+    flags = {}
+    for key, flag in doc.flags.items():
+        with within(f"flags.{key}"):
+            variants = freeze(flag.kind, flag.variants, registry)
+        flags[key] = flag.model_copy(update={"variants": variants})
+    return doc.model_copy(update={"flags": flags})
 
 
 @contextmanager

@@ -7,18 +7,17 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from flags.changes.model import ChangeRequest, ChangeState
-from flags.guards import Action, By, Guards
+from flags.guards import Action, By
 from flags.service.approving import apply_change, published, refuse_unapproved
 from flags.service.requests import ChangeAt, open_request, save
 from flags.storage import changes
-from runtime.actors import SYSTEM
 from runtime.database import Database
 from runtime.errors import Conflict, PointsmanError
 
 _AT_ONCE: Final = 20
 
 
-def publish_due(database: Database, guards: Guards, now: datetime) -> bool:
+def publish_due(database: Database, by: By, now: datetime) -> bool:
     """Publish what is due, each in a transaction of its own; whether more may wait.
 
     What cannot be published is kept as ``failed`` with the reason.
@@ -28,7 +27,7 @@ def publish_due(database: Database, guards: Guards, now: datetime) -> bool:
     for request in waiting:
         try:
             with database.session() as session:
-                _publish(session, By(SYSTEM, request.reason, guards), request)
+                _publish(session, replace(by, reason=request.reason), request)
         except Conflict:
             continue  # another worker, or a person, took this request a step further
     return len(waiting) == _AT_ONCE

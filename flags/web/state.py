@@ -10,6 +10,7 @@ from flags.guards import By, Guards
 from flags.limits import KEPT_UNITS
 from flags.opinions import Opinions
 from flags.publisher import Publisher
+from flags.registry import ModelRegistry
 from runtime.web.auth import require_actor
 
 _KEY: Final = "pointsman.flags"
@@ -24,6 +25,7 @@ class FlagsState:
     guards: Guards = ()
     opinions: Opinions = ()
     kept_units: int = KEPT_UNITS
+    registry: ModelRegistry | None = None
 
 
 def attach(app: Flask, state: FlagsState) -> None:

@@ -391,10 +391,10 @@ def later() -> datetime:
 def test_a_scheduled_request_is_published_at_its_instant_and_not_before(database: Database) -> None:
     request = due(database)
 
-    assert not publish_due(database, (), datetime.now(UTC))
+    assert not publish_due(database, By(SYSTEM), datetime.now(UTC))
     with database.reading() as session:
         assert requests.get_change(session, at(request)).state is ChangeState.SCHEDULED
-    publish_due(database, (), later())
+    publish_due(database, By(SYSTEM), later())
 
     with database.reading() as session:
         assert requests.get_change(session, at(request)).state is ChangeState.PUBLISHED
@@ -406,7 +406,7 @@ def test_a_scheduled_request_is_published_at_its_instant_and_not_before(database
 def test_many_workers_publish_what_is_due_exactly_once(database: Database) -> None:
     request = due(database)
 
-    together([lambda: publish_due(database, (), later())] * 8)
+    together([lambda: publish_due(database, By(SYSTEM), later())] * 8)
 
     with database.reading() as session:
         done = requests.get_change(session, at(request))
@@ -420,8 +420,8 @@ def test_what_cannot_be_published_when_due_is_kept_with_the_reason(database: Dat
     with database.session() as session:
         service.set_targeting(session, By(SYSTEM), PROD, targeting(split(10, 90)), expected_version=1)
 
-    publish_due(database, (), later())
-    publish_due(database, (), later())
+    publish_due(database, By(SYSTEM), later())
+    publish_due(database, By(SYSTEM), later())
 
     with database.session() as session:
         failed = requests.get_change(session, at(request))
@@ -439,7 +439,7 @@ def test_a_scheduled_request_can_be_taken_back_with_its_approvals(database: Data
     with database.session() as session:
         waiting = unschedule_change(session, CARL, at(request), expected_version=request.version)
 
-    publish_due(database, (), later())
+    publish_due(database, By(SYSTEM), later())
     with database.reading() as session:
         assert requests.get_change(session, at(request)) == waiting
         assert (waiting.state, len(waiting.valid)) == (ChangeState.APPROVED, 1)

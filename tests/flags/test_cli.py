@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flags import queries, service
-from flags.cli import GUARDS, flags
+from flags.cli import flags
+from flags.command_line import GUARDS
 from runtime import migrations
 from runtime.database import Database
 from runtime.settings import Settings

@@ -16,6 +16,9 @@ from pointsman.core.model import Json, Kind
         (Kind.JSON, None),
         (Kind.JSON, [1, {"a": [None, "ü"]}]),
         (Kind.MODEL, {"model": "m"}),
+        (Kind.MODEL, {"model": "models:/ranker/7"}),
+        (Kind.MODEL, {"model": "models:/a ranker/7", "version": "7", "alias": "champion"}),
+        (Kind.MODEL, {"model": "models:/m-0123456789abcdef0123456789abcdef", "version": "3"}),
         (
             Kind.MODEL,
             {
@@ -46,6 +49,13 @@ def test_a_payload_of_the_flags_kind_is_fine(kind: Kind, payload: Json) -> None:
         (Kind.MODEL, {}, "variants.v1.model"),
         (Kind.MODEL, {"model": "  "}, "variants.v1.model"),
         (Kind.MODEL, {"model": "m", "version": 3}, "variants.v1.version"),
+        (Kind.MODEL, {"model": "m", "alias": 3}, "variants.v1.alias"),
+        (Kind.MODEL, {"model": "models:/ranker@champion"}, "variants.v1.model"),
+        (Kind.MODEL, {"model": " models:/ranker@champion "}, "variants.v1.model"),
+        (Kind.MODEL, {"model": "models:/ranker/Production"}, "variants.v1.model"),
+        (Kind.MODEL, {"model": "models:/ranker/latest"}, "variants.v1.model"),
+        (Kind.MODEL, {"model": "models:/ranker"}, "variants.v1.model"),
+        (Kind.MODEL, {"model": "models:/ranker/7", "version": "8"}, "variants.v1.version"),
         (Kind.MODEL, {"model": "m", "params": [1]}, "variants.v1.params"),
         (Kind.MODEL, {"model": "m", "cost_per_call": -1}, "variants.v1.cost_per_call"),
         (Kind.MODEL, {"model": "m", "cost_per_call": True}, "variants.v1.cost_per_call"),

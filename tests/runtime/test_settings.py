@@ -20,7 +20,13 @@ def test_every_value_has_a_default(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_settings_survive_the_journey_to_a_child_process(tmp_path: Path) -> None:
     settings = Settings(
-        data_dir=tmp_path, redis_url="redis://127.0.0.1:1", port=81, body_timeout_s=3, secure_cookies=True
+        data_dir=tmp_path,
+        redis_url="redis://127.0.0.1:1",
+        port=81,
+        body_timeout_s=3,
+        secure_cookies=True,
+        model_registry="https://registry.example.org/mlflow",
+        model_registry_token="s3cret",
     )
 
     assert Settings.from_environment(settings.to_environment()) == settings
@@ -43,6 +49,8 @@ def test_every_spelling_of_postgresql_gets_the_driver_we_ship(scheme: str) -> No
         ("POINTSMAN_PORT", "65536"),
         ("POINTSMAN_WEB_THREADS", "-1"),
         ("POINTSMAN_BODY_TIMEOUT_S", "0"),
+        ("POINTSMAN_MODEL_REGISTRY", "registry.example.org"),
+        ("POINTSMAN_MODEL_REGISTRY", "http://"),
     ],
 )
 def test_a_wrong_value_names_its_variable(name: str, value: str) -> None:

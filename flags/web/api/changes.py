@@ -1,6 +1,7 @@
 """Change requests: proposed, approved, published now or at an instant."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated
 
 from flask import Response
@@ -19,6 +20,7 @@ from flags.web.api.answers import EnvironmentOut, answer
 from flags.web.api.blueprint import Address, EnvironmentAt, StateAt, blueprint
 from flags.web.api.bodies import Body, Reason, TargetingIn, Version, VersionIn
 from flags.web.api.change_answers import ChangeOut, ChangesOut, RehearsedOut
+from flags.web.registry import frozen_for
 from flags.web.state import by
 from runtime.web.state import state
 
@@ -136,7 +138,7 @@ def list_changes(path: EnvironmentAt, query: ChangesQuery) -> Response:
 )
 def create_change(path: StateAt, body: ChangeIn) -> Response:
     """Propose a change of a flag in one environment."""
-    proposal = body.proposal.draft()
+    proposal = _frozen(body.proposal.draft(), path.project, path.flag)
     at = FlagAt(path.project, path.environment, path.flag)
     with state().database.session() as session:
         made = drafting.create_change(session, by(body.reason), at, proposal)
@@ -164,7 +166,9 @@ def rehearse_change(path: ChangePath) -> Response:
 @blueprint.put(_CHANGE, tags=_TAGS, responses={200: ChangeOut})
 def edit_change(path: ChangePath, body: ChangeEditIn) -> Response:
     """Replace what is proposed and why; every approval is cancelled."""
-    proposal = body.proposal.draft()
+    with state().database.reading() as session:
+        flag = requests.get_change(session, path.at()).at.flag
+    proposal = _frozen(body.proposal.draft(), path.project, flag)
     with state().database.session() as session:
         changed = drafting.edit_change(
             session, by(body.reason), path.at(), proposal, expected_version=body.expected_version
@@ -224,6 +228,12 @@ def schedule_change(path: ChangePath, body: ScheduleIn) -> Response:
 def unschedule_change(path: ChangePath, body: VersionIn) -> Response:
     """Take the instant away; approvals stay."""
     return _step(path, body, approving.unschedule_change)
+
+
+def _frozen(proposal: Proposal, project: str, flag: str) -> Proposal:
+    if proposal.variants is None:
+        return proposal
+    return replace(proposal, variants=frozen_for(project, flag, proposal.variants))
 
 
 def _step(path: ChangePath, body: VersionIn, command: Callable[..., ChangeRequest]) -> Response:

@@ -9,13 +9,14 @@ from pydantic import BaseModel, Field, StrictBool, StrictStr
 from flags.code import promoting
 from flags.code.document import ProjectDoc
 from flags.code.planning import Plan, apply_document, make_plan
+from flags.code.reading import frozen
 from flags.code.stored import export
 from flags.code.telling import lines_of
 from flags.revisions import Difference
 from flags.web.api.answers import answer
 from flags.web.api.blueprint import Address, ProjectAt, blueprint
 from flags.web.api.bodies import Body, Reason
-from flags.web.state import by
+from flags.web.state import by, flags_state
 from runtime.errors import Invalid
 from runtime.web.state import state
 
@@ -185,7 +186,7 @@ def propose_promotion(path: ProjectAt, body: ProposeIn) -> Response:
 def _document(path: ProjectAt, body: PlanIn) -> ProjectDoc:
     if body.document.project != path.project:
         raise Invalid("document.project", f"is not the {path.project!r} of the address")
-    return body.document
+    return frozen(body.document, flags_state().registry)
 
 
 def _differences(found: tuple[Difference, ...]) -> list[PlannedDifferenceOut]:

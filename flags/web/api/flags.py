@@ -1,5 +1,6 @@
 """Flags as they are in every environment."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from flask import Response
@@ -7,10 +8,12 @@ from flask_openapi3.models.tag import Tag
 
 from flags import queries, service
 from flags.inventory import USED_DAYS
+from flags.registry import freeze
 from flags.web.api.answers import FlagOut, FlagsOut, answer
 from flags.web.api.blueprint import AnyFlagAt, FlagsQuery, ProjectAt, blueprint
 from flags.web.api.bodies import ArchiveIn, FlagEditIn, FlagIn, VersionIn
-from flags.web.state import by
+from flags.web.registry import frozen_for
+from flags.web.state import by, flags_state
 from runtime.web.state import state
 
 _TAGS = [Tag(name="flags", description="Flags and their variants")]
@@ -27,8 +30,10 @@ def list_flags(path: ProjectAt, query: FlagsQuery) -> Response:
 @blueprint.post("/projects/<project>/flags", tags=_TAGS, responses={201: FlagOut})
 def create_flag(path: ProjectAt, body: FlagIn) -> Response:
     """A new flag, switched off in every environment."""
+    draft = body.draft()
+    draft = replace(draft, variants=freeze(draft.kind, draft.variants, flags_state().registry))
     with state().database.session() as session:
-        service.create_flag(session, by(body.reason), path.project, body.draft())
+        service.create_flag(session, by(body.reason), path.project, draft)
         made = queries.get_flag(session, path.project, body.key)
     return answer(FlagOut.of(made), 201)
 
@@ -43,13 +48,16 @@ def get_flag(path: AnyFlagAt) -> Response:
 @blueprint.patch("/projects/<project>/flags/<flag>", tags=_TAGS, responses={200: FlagOut})
 def edit_flag(path: AnyFlagAt, body: FlagEditIn) -> Response:
     """New name, description or variants; what is left out stays."""
+    draft = body.draft()
+    if draft.variants is not None:
+        draft = replace(draft, variants=frozen_for(path.project, path.flag, draft.variants))
     with state().database.session() as session:
         service.edit_flag(
             session,
             by(body.reason),
             path.project,
             path.flag,
-            body.draft(),
+            draft,
             expected_version=body.expected_version,
         )
         return answer(FlagOut.of(queries.get_flag(session, path.project, path.flag)))

@@ -10,6 +10,7 @@ from flags import queries, service
 from flags.changes.model import Proposal
 from flags.inventory import USED_DAYS, recent_use
 from flags.model import FlagAt, FlagEdit, NewFlag
+from flags.registry import freeze
 from flags.web.pages.blueprint import blueprint
 from flags.web.pages.changes import propose
 from flags.web.pages.forms import (
@@ -26,7 +27,7 @@ from flags.web.pages.forms import (
 from flags.web.pages.links import links_of, text_of_links
 from flags.web.pages.present import Enrolled, around_words, asks, flag_line, rule_line, variant_cards
 from flags.web.place import page, place
-from flags.web.state import by
+from flags.web.state import by, flags_state
 from pointsman.core.model import Kind, Scheme
 from runtime import audit
 from runtime.errors import Conflict, Invalid
@@ -127,7 +128,7 @@ def new_flag(project: str, environment: str) -> ResponseReturnValue:
                 name=form.get("name", "").strip(),
                 description=form.get("description", ""),
                 kind=kind,
-                variants=variants_of(rows, kind),
+                variants=freeze(kind, variants_of(rows, kind), flags_state().registry),
                 unit_type=form.get("unit_type", "user").strip(),
                 scheme=scheme_of(form.get("scheme", "")),
                 sticky=form.get("sticky") == "yes",
@@ -221,7 +222,7 @@ def edit_flag(project: str, environment: str, flag: str) -> ResponseReturnValue:
             edit = FlagEdit(
                 name=form.get("name", "").strip(),
                 description=form.get("description", ""),
-                variants=variants_of(rows, stored.kind),
+                variants=freeze(stored.kind, variants_of(rows, stored.kind), flags_state().registry),
                 unit_type=form.get("unit_type", stored.unit_type).strip(),
                 sticky=form.get("sticky", "yes" if stored.sticky else "no") == "yes",
                 schema=schema_of(form.get("schema", "")),

@@ -30,6 +30,7 @@ _DECLARED = {
     "provider": "provider",
     "model": "model",
     "version": "version",
+    "alias": "resolved from alias",
     "endpoint": "endpoint",
     "params": "parameters",
     "resources": "declared resources",
