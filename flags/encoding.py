@@ -82,6 +82,7 @@ def state_json(state: FlagState) -> dict[str, Any]:
         "switches": switches_to_json(state.switches),
         "epoch": state.epoch,
         "version": state.version,
+        **({"broken": state.broken} if state.broken else {}),
     }
 
 

@@ -26,7 +26,7 @@ class GateParts:
 def coverage_gate(salt: str, share: int) -> Gate:
     """Lets ``share`` buckets of the flag's units in. Raising the share keeps everybody who is in."""
     hashing = Hashing(seed=f"{salt}:coverage")
-    return Gate(kind=GateKind.COVERAGE, name="", hashing=hashing, spans=(Span(0, share),))
+    return Gate(kind=GateKind.COVERAGE, name="", hashing=hashing, spans=_span(0, share))
 
 
 def layer_gate(layer: str, seed: str, spans: Iterable[Span]) -> Gate:
@@ -37,7 +37,7 @@ def layer_gate(layer: str, seed: str, spans: Iterable[Span]) -> Gate:
 def holdout_gate(project: str, share: int) -> Gate:
     """Keeps ``share`` buckets of all units out, the same ones under every flag and in every environment."""
     hashing = Hashing(seed=f"{project}:holdout")
-    return Gate(kind=GateKind.HOLDOUT, name="holdout", hashing=hashing, spans=(Span(share, BUCKETS),))
+    return Gate(kind=GateKind.HOLDOUT, name="holdout", hashing=hashing, spans=_span(share, BUCKETS))
 
 
 def redrawn(rule: Rule, before: str, after: str) -> Rule:
@@ -83,8 +83,8 @@ def parts_of(rule: Rule, salt: str, seeds: Mapping[str, str]) -> GateParts:
     """Take a rule's gates apart. ``seeds`` are those of the environment's layers, by key."""
     coverage, layer, spans, foreign = BUCKETS, None, tuple[Span, ...](), list[Gate]()
     for gate in rule.gates:
-        if gate == coverage_gate(salt, gate.spans[0].end if gate.spans else 0):
-            coverage = gate.spans[0].end
+        if gate == coverage_gate(salt, _share(gate)):
+            coverage = _share(gate)
         elif gate.kind is GateKind.LAYER and _ours(gate, seeds):
             spans = gate.spans
             layer = LayerShare(layer=gate.name, share=width(spans))
@@ -164,3 +164,12 @@ def _joined(spans: list[Span]) -> tuple[Span, ...]:
         else:
             joined.append(Span(start, end))
     return tuple(joined)
+
+
+def _span(start: int, end: int) -> tuple[Span, ...]:
+    """These buckets; no span at all where there are none, so that nobody passes."""
+    return (Span(start, end),) if start < end else ()
+
+
+def _share(gate: Gate) -> int:
+    return gate.spans[0].end if gate.spans else 0

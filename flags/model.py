@@ -125,6 +125,8 @@ class FlagState:
 
     ``next_rule`` numbers the next new rule, so that a removed rule's id never comes back. ``epoch`` counts
     the changes of a sticky flag that could have moved units; ``kept`` are those who stay, oldest first.
+    ``broken`` says what of it is stored so that it cannot be read, such as a newer release's rules after
+    a downgrade: that part is empty here, and stays as it is stored until it is replaced. Empty: nothing.
     """
 
     flag_id: int
@@ -141,6 +143,7 @@ class FlagState:
     switches: tuple[Switch, ...] = ()
     epoch: int = 0
     kept: tuple[KeptSince, ...] = ()
+    broken: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

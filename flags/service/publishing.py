@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from flags import metrics, notices
-from flags.encoding import served_json
 from flags.guards import Action, By, Change
 from flags.model import EnvironmentView, FlagAt, FlagState, FlagView, served
 from flags.service.opening import state_conflict
+from flags.snapshots import snapshot
 from flags.storage import places, revisions, states
 from flags.validation import check_reason, check_served, refuse
 from pointsman.core.model import Flag
@@ -157,7 +157,7 @@ def _write(session: Session, by: By, step: Step, change: Change, now: datetime) 
         actor=by.actor,
         action=change.action.value,
         reason=by.reason,
-        before=served_json(change.before),
-        after=served_json(change.after),
+        before=None if step.before is None else snapshot(change.before, step.before[1]),
+        after=snapshot(change.after, state),
     )
     return revision

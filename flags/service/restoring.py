@@ -74,7 +74,7 @@ def revert_revision(
         before = states.state(session, flag.id, before.environment_id)
     refuse_archived(flag)
     served = read_served(flag.key, snapshot)
-    after = replace(before, **{name: getattr(served, name) for name in _RESTORED})
+    after = replace(before, **{name: getattr(served, name) for name in _RESTORED}, broken="")
     refuse_stranded(session, at, after)
     after = kept(session, by, at, flag, before, after)
     return _save(session, by, at, flag, replace(flag, variants=snapshot["variants"]), before, after, number)
@@ -110,7 +110,7 @@ def _save(
     number: int,
 ) -> FlagState:
     changed = differences(flag, wanted)
-    if not changed and same_state(before, after):
+    if not changed and same_state(before, after) and not before.broken:
         return before
     refuse(check_variants(wanted.kind, wanted.variants))
     steps = [step(flag, wanted, before, after)]

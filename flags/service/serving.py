@@ -83,13 +83,14 @@ def _targeted(
         overrides=dict(targeting.overrides),
         requires=targeting.requires,
         switches=targeting.switches,
+        broken="",
     )
 
 
 def _save(
     session: Session, by: By, action: Action, at: FlagAt, flag: FlagView, before: FlagState, after: FlagState
 ) -> FlagState:
-    if same_state(before, after):
+    if same_state(before, after) and before.broken == after.broken:
         return before
     after = sticky.kept(session, by, at, flag, before, after)
     change = step(flag, flag, before, after)

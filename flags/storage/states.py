@@ -1,6 +1,7 @@
 """How flags serve in environments: reading, adding, and changing on condition of a version."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 from sqlalchemy import Select, Text, cast, insert, select, update
 from sqlalchemy.orm import Session
@@ -10,6 +11,8 @@ from flags.reading import kept_from_json, requires_from_json, rules_from_json, s
 from flags.references import refers
 from flags.storage.tables import EnvironmentRow, FlagRow, FlagStateRow
 from flags.wire import kept_to_json, requires_to_json, rules_to_json, switches_to_json
+
+T = TypeVar("T")
 
 # Bind parameters in one IN list: far below what either database takes.
 _IDS_AT_ONCE = 500
@@ -136,13 +139,14 @@ def with_kept(session: Session, environment_id: int) -> tuple[FlagState, ...]:
 
 
 def _columns(state: FlagState) -> dict[str, object]:
-    return {
-        "enabled": state.enabled,
+    switch: dict[str, object] = {"enabled": state.enabled, "version": state.version}
+    if state.broken:
+        return switch  # What could not be read is not replaced by what was understood of it.
+    return switch | {
         "off_variant": state.off,
         "default_variant": state.default,
         "rules": rules_to_json(state.rules),
         "next_rule": state.next_rule,
-        "version": state.version,
         "overrides": state.overrides,
         "requires": requires_to_json(state.requires),
         "switches": switches_to_json(state.switches),
@@ -161,6 +165,7 @@ def _states() -> Select[FlagStateRow, str]:
 
 
 def _view(row: FlagStateRow, environment: str) -> FlagState:
+    broken: list[str] = []
     return FlagState(
         flag_id=row.flag_id,
         environment_id=row.environment_id,
@@ -168,12 +173,24 @@ def _view(row: FlagStateRow, environment: str) -> FlagState:
         enabled=row.enabled,
         off=row.off_variant,
         default=row.default_variant,
-        rules=rules_from_json(row.rules),
+        rules=_read("rules", rules_from_json, row.rules, broken),
         next_rule=row.next_rule,
         version=row.version,
         overrides=row.overrides,
-        requires=requires_from_json(row.requires),
-        switches=switches_from_json(row.switches),
+        requires=_read("requires", requires_from_json, row.requires, broken),
+        switches=_read("switches", switches_from_json, row.switches, broken),
         epoch=row.epoch,
-        kept=kept_from_json(row.kept),
+        kept=_read("kept", kept_from_json, row.kept, broken),
+        broken="; ".join(broken),
     )
+
+
+def _read(
+    column: str, read: Callable[[Any], tuple[T, ...]], stored: object, broken: list[str]
+) -> tuple[T, ...]:
+    """What is stored, or nothing and a line in ``broken``: a flag that can't be read can be switched off."""
+    try:
+        return read(stored)
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        broken.append(f"its stored {column} cannot be read ({type(error).__name__}: {str(error)[:200]})")
+        return ()

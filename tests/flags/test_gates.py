@@ -143,3 +143,9 @@ def test_a_redrawn_rule_changes_what_the_flags_salt_seeds_and_nothing_else() -> 
     assert after.hashing == Hashing(seed="demo/ranker#2")
     assert after.gates[0] == coverage_gate("demo/ranker#2", 10_000)
     assert after.gates[1] == layer
+
+
+@given(shares)
+def test_any_coverage_nobody_included_is_read_back_from_its_gate(share: int) -> None:
+    assert parts_of(rule(coverage_gate(SALT, share)), SALT, {}).coverage == share
+    assert shown_parts(rule(coverage_gate(SALT, share))).coverage == share

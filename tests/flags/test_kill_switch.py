@@ -1,15 +1,17 @@
 """The kill switch works whatever a flag's rules are, broken ones too, and reaches whoever evaluates."""
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from flags import queries, service
-from flags.model import LayerShare, RuleDraft, SegmentDraft, Targeting
+from flags.model import FlagEdit, LayerShare, RuleDraft, SegmentDraft, Targeting
+from flags.service.restoring import Side
 from flags.storage.tables import FlagStateRow
 from pointsman.core.choice import Reason
 from pointsman.core.codec import CodecError
 from pointsman.core.model import AnyOf, InSegment, Not, Operator, Serves, Switch, Window
 from runtime.database import Database
+from runtime.errors import Invalid
 from tests.flags.making import ANNA, GERMANS, PROD, V1, V2, attribute, flag
 from tests.flags.sticky import cold, expose, served, sticky_flag
 
@@ -79,9 +81,81 @@ def test_a_flag_whose_rule_is_broken_is_named_and_serves_again_once_it_is_switch
         session.execute(update(FlagStateRow).values(rules=broken).where(FlagStateRow.enabled.is_(True)))
         with pytest.raises(CodecError, match=r"flags\.ranker"):
             cold(session)
-        session.execute(update(FlagStateRow).values(enabled=False))
+        state = queries.get_state(session, PROD)
+
+        off = service.set_enabled(session, ANNA, PROD, enabled=False, expected_version=state.version)
 
         evaluation = cold(session)
-
         assert evaluation.choose("ranker", "u1", {}, None).reason is Reason.OFF
         assert evaluation.choose("other", "u1", {}, None).variant == "v1"
+        found = session.scalars(select(FlagStateRow.rules).where(FlagStateRow.version == off.version))
+        assert broken in found.all()
+
+
+UNREADABLE = [{"nothing": "known"}]
+
+
+@pytest.fixture
+def unreadable(database: Database) -> Database:
+    """A flag that is on, whose stored rules nobody can read."""
+    with database.session() as session:
+        sticky_flag(session)
+        session.execute(update(FlagStateRow).values(rules=UNREADABLE).where(FlagStateRow.enabled.is_(True)))
+    return database
+
+
+def test_a_flag_that_cannot_be_read_is_listed_and_says_why(unreadable: Database) -> None:
+    with unreadable.reading() as session:
+        (listed,) = queries.list_flags(session, "demo").items
+
+    assert "its stored rules cannot be read" in listed.state("prod").broken
+    assert listed.state("dev").broken == ""
+
+
+def test_new_targeting_mends_a_flag_that_could_not_be_read(unreadable: Database) -> None:
+    with unreadable.session() as session:
+        state = queries.get_state(session, PROD)
+        draft = Targeting(rules=(), default="v2", off="v1")
+
+        mended = service.set_targeting(session, ANNA, PROD, draft, expected_version=state.version)
+
+        assert mended.broken == queries.get_state(session, PROD).broken == ""
+        assert cold(session).choose("ranker", "u1", {}, None).variant == "v2"
+
+
+def test_the_same_empty_targeting_mends_it_too(unreadable: Database) -> None:
+    with unreadable.session() as session:
+        state = queries.get_state(session, PROD)
+        same = Targeting(rules=(), default=state.default, off=state.off)
+
+        service.set_targeting(session, ANNA, PROD, same, expected_version=state.version)
+
+        assert queries.get_state(session, PROD).broken == ""
+
+
+def test_a_revision_of_what_could_not_be_read_is_not_returned_to(unreadable: Database) -> None:
+    with unreadable.session() as session:
+        earlier = queries.list_revisions(session, "demo", "prod", flag="ranker")[0].revision
+        state = queries.get_state(session, PROD)
+        off = service.set_enabled(session, ANNA, PROD, enabled=False, expected_version=state.version)
+        newest = queries.list_revisions(session, "demo", "prod", flag="ranker")[0].revision
+        with pytest.raises(Invalid, match="cannot be read"):
+            service.revert_revision(session, ANNA, "demo", "prod", newest, expected_version=off.version)
+
+        back = service.revert_revision(
+            session, ANNA, "demo", "prod", earlier, expected_version=off.version, side=Side.AFTER
+        )
+
+        assert back.broken == ""
+        assert len(back.rules) == 1
+
+
+def test_an_edit_of_a_flag_leaves_unreadable_rules_as_they_are_stored(unreadable: Database) -> None:
+    with unreadable.session() as session:
+        edit = FlagEdit(variants={"v1": V1, "v2": V2, "v3": V2})
+
+        version = queries.get_flag(session, "demo", "ranker").flag.version
+        service.edit_flag(session, ANNA, "demo", "ranker", edit, expected_version=version)
+
+        stored = session.scalars(select(FlagStateRow.rules)).all()
+        assert UNREADABLE in stored

@@ -188,7 +188,7 @@ def show_flag(project: str, environment: str, flag: str) -> ResponseReturnValue:
         used={} if detail.flag.archived_at else used,
         required=required,
         base_url=state().settings.base_url,
-        sample_default=_sample_default(detail.flag.kind, found.off, detail.flag.variants[found.off]),
+        sample_default=_sample_default(detail.flag.kind, found.off, detail.flag.variants.get(found.off)),
     )
 
 
