@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -32,7 +33,7 @@ def show_unit(project: str, unit: str) -> None:
 
     with command_session() as (session, _):
         found = queries.get_unit(session, project, unit)
-    click.echo(json.dumps(asdict(found), indent=2, ensure_ascii=False, default=str))
+    click.echo(json.dumps(asdict(found), indent=2, ensure_ascii=False, default=_plain))
 
 
 @units.command("forget")
@@ -86,6 +87,11 @@ def explain_unit(project: str, environment: str, context: str, flag: str, unit: 
     with _database() as database, database.reading() as session:
         found = explained(session, Publisher(caches_for(None)), Evaluations(), at, unit, known)
     click.echo(json.dumps(explanation_json(found.explanation), indent=2, ensure_ascii=False))
+
+
+def _plain(value: object) -> str:
+    """What JSON does not know: moments, as everywhere else."""
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ def held_alone(data_dir: Path, *, patience_s: float = 15.0) -> None:
 
     Waits a while, for one that was just killed may leave a child that ends within seconds.
     """
-    data_dir.mkdir(parents=True, exist_ok=True)
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     deadline = time.monotonic() + patience_s
     while True:

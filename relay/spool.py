@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import os
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from runtime.errors import PointsmanError
 
 _SUFFIX: Final = ".batch"
 _PART: Final = ".part"
+_LOG: Final = logging.getLogger(__name__)
 RETRY_S: Final = 5
 
 
@@ -56,19 +58,30 @@ class Spool:
         """OSError: the directory cannot be used."""
         self._directory, self._most = directory, most_bytes
         self._refused = directory / "refused"
-        self._refused.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._refused.mkdir(mode=0o700, exist_ok=True)
         self._changed = Condition()
         self._entries: OrderedDict[str, Spooled] = OrderedDict()
         for path in sorted(directory.iterdir()):
             if path.suffix == _PART:
                 path.unlink()  # Never acknowledged.
             elif path.suffix == _SUFFIX:
-                found = _read_head(path)
-                self._entries[found.id] = found
-        last = max((int(each.path.name.partition("-")[0]) for each in self._entries.values()), default=0)
-        self._next = last + 1
+                self._load(path)
+        self._next = max((_turn(each) for each in self._entries.values()), default=0) + 1
         self._bytes = sum(each.size for each in self._entries.values())
         self._bytes += sum(each.stat().st_size for each in self._refused.iterdir())
+
+    def _load(self, path: Path) -> None:
+        """A batch of an earlier run; one that the disk has damaged is laid aside and stops nobody."""
+        try:
+            found = _read_head(path)
+        except (ValueError, TypeError, KeyError) as error:
+            _LOG.error(
+                "the spooled batch %s cannot be read (%s): it is laid aside in refused/", path.name, error
+            )
+            path.replace(self._refused / path.name)
+            return
+        self._entries[found.id] = found
 
     def put(self, batch: Batch, body: bytes, encoding: str) -> bool:
         """Keep the batch; returns once it is on the disk. False: it is there already.
@@ -76,7 +89,8 @@ class Spool:
         SpoolFull: no room, or the disk refuses. Reused: another batch of that id is there.
         """
         head = {"id": batch.id, "digest": batch.digest, "encoding": encoding, "count": batch.size}
-        content = json.dumps(head).encode() + b"\n" + body
+        sent = hashlib.sha256(body).hexdigest()
+        content = json.dumps({**head, "sent": sent}).encode() + b"\n" + body
         with self._changed:
             known = self._entries.get(batch.id)
             if known is not None:
@@ -139,15 +153,34 @@ class Spool:
 
 
 def _read_head(path: Path) -> Spooled:
-    with path.open("rb") as file:
-        head = json.loads(file.readline())
-    return Spooled(**head, path=path, size=path.stat().st_size)
+    """What was written there. ValueError, TypeError, KeyError: something else."""
+    content = path.read_bytes()
+    first, end, body = content.partition(b"\n")
+    head = json.loads(first)
+    checked = Spooled(
+        id=str(head["id"]),
+        digest=str(head["digest"]),
+        encoding=str(head["encoding"]),
+        count=int(head["count"]),
+        path=path,
+        size=len(content),
+    )
+    if not end or hashlib.sha256(body).hexdigest() != head["sent"]:
+        raise ValueError("it is not whole")
+    _turn(checked)
+    return checked
+
+
+def _turn(entry: Spooled) -> int:
+    """Its place in the queue, as its name has it. ValueError."""
+    return int(entry.path.name.partition("-")[0])
 
 
 def _write(path: Path, content: bytes) -> None:
     part = path.with_suffix(_PART)
     try:
-        with part.open("xb") as file:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # It names units.
+        with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

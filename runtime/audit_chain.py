@@ -14,7 +14,7 @@ from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from sqlalchemy import Row, Select, Table, bindparam, event, func, inspect, select, update
 from sqlalchemy.orm import Session
@@ -73,12 +73,16 @@ def verify(session: Session, *, expect_head: str | None = None) -> Verdict:
     if session.get_bind().dialect.name == "postgresql":
         session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
     last, previous, seen = 0, GENESIS, expect_head in (None, GENESIS)
-    with closing(_stored(session)) as rows:
-        for row in rows:
-            if problem := _problem(row, last + 1, previous):
-                return Verdict(entries=last, head=previous, broken=problem)
-            last, previous = row.position, row.hash
-            seen = seen or previous == expect_head
+    try:
+        with closing(_stored(session)) as rows:
+            for row in rows:
+                if problem := _problem(row, last + 1, previous):
+                    return Verdict(entries=last, head=previous, broken=problem)
+                last, previous = row.position, row.hash
+                seen = seen or previous == expect_head
+    except (ValueError, TypeError) as error:  # As columns raise that hold what was never written there.
+        broken = _unreadable(session, last, previous, error)
+        return Verdict(entries=broken.position - 1, head=broken.head, broken=broken.problem)
     return Verdict(entries=last, head=previous, broken=_end_problem(session, last, previous, seen=seen))
 
 
@@ -95,6 +99,29 @@ def _stored(session: Session) -> "Generator[Row[Any], None, None]":
         yield from found
 
 
+class _Unreadable(NamedTuple):
+    position: int
+    head: str
+    """The hash of the entry before."""
+    problem: Broken
+
+
+def _unreadable(session: Session, last: int, previous: str, error: Exception) -> _Unreadable:
+    """Which entry cannot be read: rows come in thousands, so these are looked at one by one."""
+    while True:
+        one = entry_columns().where(_ENTRIES.c.position == last + 1)
+        try:
+            row = session.execute(one).first()
+            problem = None if row is None else _problem(row, last + 1, previous)
+        except (ValueError, TypeError) as unreadable:
+            row, problem = None, Broken(position=last + 1, problem=f"cannot be read ({unreadable})")
+        if row is None or problem is not None:
+            return _Unreadable(
+                last + 1, previous, problem or Broken(position=last + 1, problem=f"cannot be read ({error})")
+            )
+        last, previous = row.position, row.hash
+
+
 def _problem(row: "Row[Any]", expected: int, previous: str) -> Broken | None:
     if row.position != expected:
         return Broken(position=expected, problem="is missing: an entry was deleted")
@@ -104,9 +131,12 @@ def _problem(row: "Row[Any]", expected: int, previous: str) -> Broken | None:
 
 
 def _end_problem(session: Session, last: int, previous: str, *, seen: bool) -> Broken | None:
-    head = session.execute(select(AuditHeadRow.position, AuditHeadRow.hash)).one_or_none()
-    if head is None:
+    heads = session.execute(select(AuditHeadRow.position, AuditHeadRow.hash)).all()
+    if not heads:
         return Broken(position=None, problem="the row that says where the chain ends is missing")
+    if len(heads) > 1:
+        return Broken(position=None, problem="more than one row says where the chain ends")
+    head = heads[0]
     if head.position > last:
         return Broken(position=last + 1, problem="is missing: the end of the log was cut off")
     if (head.position, head.hash) != (last, previous):

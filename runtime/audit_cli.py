@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from runtime import audit
 from runtime.audit_chain import verify as verify_chain
 from runtime.audit_export import Format, lines
+from runtime.audit_tables import GENESIS
 from runtime.database import Database
 from runtime.errors import PointsmanError
 from runtime.settings import Settings
@@ -30,10 +31,13 @@ def verify(expect_head: str | None) -> None:
     Prints the head of the chain: keep it where the database's owner cannot change it, and pass it to
     --expect-head the next time. Exit code 1: the log is broken; the first broken entry is named.
     """
-    with _reading() as session:
-        found = verify_chain(
-            session, expect_head=None if expect_head is None else expect_head.strip().lower()
+    expected = None if expect_head is None else expect_head.strip().lower()
+    if expected == GENESIS:
+        raise click.BadParameter(
+            "this is where every chain begins, so that it proves nothing", param_hint="--expect-head"
         )
+    with _reading() as session:
+        found = verify_chain(session, expect_head=expected)
     if found.broken is not None:
         where = "" if found.broken.position is None else f"entry {found.broken.position} "
         raise click.ClickException(f"{where}{found.broken.problem} ({found.entries} sound entries before)")

@@ -62,13 +62,21 @@ def token() -> None:
 
 @token.command("create")
 @click.argument("name")
-@click.option("--scope", type=click.Choice(list(Scope)), default=Scope.WRITE, show_default=True)
+@click.option(
+    "--scope", type=click.Choice([each.value for each in Scope]), default=Scope.WRITE.value, show_default=True
+)
 @click.option("--project", help="The only project it opens; all if none is given.")
-@click.option("--days", type=click.IntRange(1, MOST_DAYS), help="How long it lives; for ever if not given.")
-def create_token(name: str, scope: str, project: str | None, days: int | None) -> None:
+@click.option(
+    "--days",
+    type=click.IntRange(0, MOST_DAYS),
+    default=365,
+    show_default=True,
+    help="How long it lives; 0: for ever.",
+)
+def create_token(name: str, scope: str, project: str | None, days: int) -> None:
     """Create a token called NAME and print it, this once."""
     now = datetime.now(UTC)
-    ends = None if days is None else now + timedelta(days=days)
+    ends = now + timedelta(days=days) if days else None
     with command_session() as (session, actor):
         secret = service.create_api_token(
             session, actor, name, now=now, scope=Scope(scope), project=project, expires_at=ends

@@ -116,7 +116,7 @@ def test_an_id_with_other_content_is_refused(tmp_path: Path) -> None:
 
 
 def test_room_comes_back_with_what_is_done_but_not_with_what_is_laid_aside(tmp_path: Path) -> None:
-    made = spool(tmp_path, most_bytes=500)
+    made = spool(tmp_path, most_bytes=700)
     for name in ("a", "b"):
         made.put(batch(name), b"x" * 150, "")
     with pytest.raises(SpoolFull):
@@ -132,7 +132,7 @@ def test_room_comes_back_with_what_is_done_but_not_with_what_is_laid_aside(tmp_p
 
     assert made.put(batch("c"), b"x" * 150, "")
     assert made.measure()["refused"] == 1
-    assert spool(tmp_path, most_bytes=500).measure() == made.measure()
+    assert spool(tmp_path, most_bytes=700).measure() == made.measure()
 
 
 def test_a_disk_that_refuses_is_a_full_spool_and_leaves_nothing_half_done(tmp_path: Path) -> None:
@@ -145,3 +145,45 @@ def test_a_disk_that_refuses_is_a_full_spool_and_leaves_nothing_half_done(tmp_pa
     (tmp_path / "spool" / "refused").mkdir(parents=True)
     assert made.measure() == {"batches": 0, "events": 0, "bytes": 0, "refused": 0}
     assert made.put(batch("a"), b"1", "")
+
+
+@pytest.mark.parametrize(
+    "damage", ["cut in its head", "cut in its body", "empty", "of another shape", "named oddly"]
+)
+def test_a_batch_that_the_disk_damaged_is_laid_aside_and_the_others_go_on(
+    tmp_path: Path, damage: str
+) -> None:
+    before = spool(tmp_path)
+    for name in ("a", "b"):
+        before.put(batch(name), name.encode() * 100, "")
+    path = next(iter(sorted((tmp_path / "spool").glob("*.batch"))))
+    content = path.read_bytes()
+    if damage == "named oddly":
+        path.rename(path.with_name("oddly.batch"))
+    else:
+        path.write_bytes(
+            {
+                "cut in its head": content[:20],
+                "cut in its body": content[:-1],
+                "empty": b"",
+                "of another shape": b'["a"]\n' + content,
+            }[damage]
+        )
+
+    again = spool(tmp_path)
+
+    assert again.measure()["batches"] == again.measure()["refused"] == 1
+    assert again.put(batch("c"), b"c", "")
+    left = again.wait(0, 0)
+    assert left is not None
+    assert left.id == "b"
+
+
+def test_only_the_relay_itself_can_read_what_it_spools(tmp_path: Path) -> None:
+    made = spool(tmp_path)
+    made.put(batch("a"), b"1", "")
+
+    files = [tmp_path / "spool", *(tmp_path / "spool").rglob("*")]
+
+    assert len(files) == 3
+    assert not [path for path in files if path.stat().st_mode & 0o077]

@@ -80,3 +80,40 @@ def test_an_export_can_begin_later_and_be_of_one_subject(database: Database) -> 
     assert run("export", "--since", "2999-01-01").output == ""
     assert len(run("export", "--since", "2020-01-01").output.splitlines()) == 6
     assert len(run("export", "--subject", "demo").output.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE audit SET details = '{not json' WHERE position = 4",
+        "UPDATE audit SET at = 'yesterday' WHERE position = 4",
+        "UPDATE audit SET details = x'ff' WHERE position = 4",
+        "UPDATE audit SET position = 'x' WHERE position = 4",
+    ],
+)
+def test_an_entry_that_cannot_even_be_read_is_named(database: Database, damage: str) -> None:
+    with database.session() as session:
+        session.execute(text(damage))
+
+    result = run("verify")
+
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: entry 4 ")
+    assert "(3 sound entries before)" in result.output
+
+
+def test_a_second_end_of_the_chain_is_found(database: Database) -> None:
+    with database.session() as session:
+        session.execute(text("INSERT INTO audit_head SELECT id + 1, position, hash FROM audit_head"))
+
+    result = run("verify")
+
+    assert result.exit_code == 1
+    assert "more than one row says where the chain ends" in result.output
+
+
+def test_the_head_every_chain_begins_with_proves_nothing(database: Database) -> None:
+    result = run("verify", "--expect-head", "0" * 64)
+
+    assert result.exit_code == 2
+    assert "proves nothing" in result.output

@@ -1,15 +1,19 @@
 """API tokens: what for, where and until when."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from runtime import audit
+from cli import main
+from runtime import audit, migrations
 from runtime.accounts import tokens
 from runtime.accounts.tokens import Scope, TokenAccess
 from runtime.actors import SYSTEM, Actor, ActorKind
 from runtime.database import Database
 from runtime.errors import Forbidden, Invalid
+from runtime.settings import Settings
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -87,3 +91,20 @@ def test_a_name_must_be_readable(database: Database, name: str) -> None:
 def test_a_token_that_is_over_cannot_be_made(database: Database) -> None:
     with database.session() as session, pytest.raises(Invalid, match="expires_at"):
         tokens.create_api_token(session, SYSTEM, "ci", now=NOW, expires_at=NOW)
+
+
+@pytest.mark.parametrize("scope", ["read", "write"])
+def test_the_command_makes_a_token_of_either_scope_that_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scope: str
+) -> None:
+    monkeypatch.setenv("POINTSMAN_DATA", str(tmp_path))
+    migrations.upgrade(Settings(data_dir=tmp_path))
+
+    made = CliRunner().invoke(main, ["token", "create", "ci", "--scope", scope])
+    lasting = CliRunner().invoke(main, ["token", "create", "old", "--days", "0"])
+    listed = CliRunner().invoke(main, ["token", "list"])
+
+    assert made.exit_code == lasting.exit_code == 0, made.output
+    assert made.output.startswith("pst_")
+    assert f"ci  ({scope}, every project)  until 20" in listed.output
+    assert "old  (write, every project)  for ever" in listed.output
