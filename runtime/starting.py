@@ -33,8 +33,8 @@ def refuse_unmigrated(database: Database) -> None:
         at = "has no tables" if found is None else f"is at revision {found}, not {needed}"
         raise Invalid(
             "DATABASE_URL",
-            f"the database {at}; run `pointsman migrate` first (`pointsman serve` does so by itself: wait until it "
-            "is ready), or point DATABASE_URL or POINTSMAN_DATA to the installation you mean",
+            f"the database {at}; run `pointsman migrate` first (`pointsman serve` does so by itself, in its "
+            "first seconds), or point DATABASE_URL or POINTSMAN_DATA to the installation you mean",
         )
 
 
