@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "token": ("runtime.accounts.cli:token", "Create and revoke tokens for the admin API."),
     "flags": ("flags.cli:flags", "List, show, toggle and revert flags; create SDK keys."),
     "units": ("flags.units_cli:units", "Look up, explain, export and forget units."),
+    "changes": ("flags.changes_cli:changes", "Look at change requests and take them a step further."),
     "export": ("flags.code.cli:export", "Print a project as YAML."),
     "plan": ("flags.code.cli:plan", "Show what a project's YAML would change."),
     "apply": ("flags.code.cli:apply", "Bring a project to what its YAML says."),

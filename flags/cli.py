@@ -7,7 +7,7 @@ import click
 from flags.command_line import transaction
 
 if TYPE_CHECKING:
-    from flags.model import FlagState
+    from flags.model import FlagAt, FlagState
 
 _project = click.option("--project", "-p", required=True, help="Key of the project.")
 _environment = click.option("--environment", "-e", required=True, help="Key of the environment.")
@@ -16,7 +16,7 @@ _reason = click.option("--reason", default="", help="Why, for the history.")
 
 @click.group()
 def flags() -> None:
-    """List, show, toggle and revert flags; create SDK keys."""
+    """List, show, toggle and revert flags; set approvers; create SDK keys."""
 
 
 @flags.command("list")
@@ -61,16 +61,47 @@ def show_flag(project: str, flag: str) -> None:
 @_reason
 @click.argument("flag")
 @click.argument("to", type=click.Choice(["on", "off"]))
-def toggle_flag(project: str, environment: str, reason: str, flag: str, to: str) -> None:
+@click.option("--propose", is_flag=True, help="Open a change request instead, submitted.")
+def toggle_flag(project: str, environment: str, reason: str, flag: str, to: str, propose: bool) -> None:
     """Switch FLAG on or off in one environment."""
     from flags import queries, service
     from flags.model import FlagAt
 
     at = FlagAt(project, environment, flag)
+    if propose:
+        _propose_switch(at, reason, enabled=to == "on")
+        return
     with transaction(reason) as (session, by):
         version = queries.get_state(session, at).version
         state = service.set_enabled(session, by, at, enabled=to == "on", expected_version=version)
     click.echo(f"{flag} is {_on(state)} in {environment} (version {state.version}).")
+
+
+def _propose_switch(at: "FlagAt", reason: str, *, enabled: bool) -> None:
+    from flags.changes.model import Proposal
+    from flags.service.drafting import create_change, submit_change
+    from flags.service.requests import ChangeAt
+
+    with transaction(reason) as (session, by):
+        made = create_change(session, by, at, Proposal(enabled=enabled))
+        where = ChangeAt(at.project, at.environment, made.id)
+        submit_change(session, by, where, expected_version=made.version)
+    click.echo(f"Change request {made.id} for {at.flag}.")
+
+
+@flags.command("approvers")
+@_project
+@_environment
+@_reason
+@click.argument("count", type=click.IntRange(min=0))
+def set_approvers(project: str, environment: str, reason: str, count: int) -> None:
+    """Have COUNT people approve every change of an environment."""
+    from flags import queries, service
+
+    with transaction(reason) as (session, by):
+        expected = queries.get_environment(session, project, environment).required_approvers
+        service.set_required_approvers(session, by, project, environment, count, expected=expected)
+    click.echo(f"A change in {environment} needs {count} approvals.")
 
 
 @flags.command("revert")

@@ -17,7 +17,7 @@ from flags.validation import check_reason, check_served, refuse
 from pointsman.core.model import Flag
 from runtime import audit
 from runtime.actors import ActorKind
-from runtime.errors import ApprovalRequired, Locked
+from runtime.errors import ApprovalRequired
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,17 +79,14 @@ def publish_other(
     subject: str,
     before: dict[str, Any] | None,
     after: dict[str, Any] | None,
+    free: bool = False,
 ) -> int:
     """The next revision of a locked environment for what is no flag. The rows are written already.
 
-    Locked: changes there need approvals, and what is no flag cannot be proposed.
+    ``free``: it changes nobody's answer. ApprovalRequired: it does, and too few people have approved.
     """
-    if at.required_approvers and by.actor.kind is not ActorKind.SYSTEM:
-        raise Locked(
-            f"{at.project}/{at.key}/{subject}",
-            f"changes in {at.key!r} need {at.required_approvers} approvals, and only changes of flags can be "
-            "proposed; lower the number of approvers for this change",
-        )
+    if not free:
+        refuse_unapproved(by, at, f"{at.project}/{at.key}/{subject}")
     revision = places.advance(session, at.id)
     revisions.add(
         session,
@@ -105,6 +102,13 @@ def publish_other(
         after=after,
     )
     return revision
+
+
+def refuse_unapproved(by: By, at: EnvironmentView, subject: str) -> None:
+    """ApprovalRequired: a person or program changes by themselves what others must approve."""
+    acts_at_once = by.actor.kind is ActorKind.SYSTEM and by.approvals is None
+    if not acts_at_once and (by.approvals or 0) < at.required_approvers:
+        raise ApprovalRequired(subject, at.required_approvers)
 
 
 def trace(session: Session, by: By, action: Action, subject: str, details: Mapping[str, Any]) -> None:
@@ -132,6 +136,8 @@ def _refuse_unapproved(session: Session, by: By, steps: Sequence[Step], changes:
 def _is_free(change: Change) -> bool:
     if change.after is None:
         return False
+    if change.action is Action.FORGET_UNIT:
+        return True  # A person's right, and nobody else's answer changes.
     is_new_and_off = change.before is None and not change.after.enabled
     return is_new_and_off or _switches_off(change, change.after)
 

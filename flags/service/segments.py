@@ -44,13 +44,31 @@ def edit_segment(
 ) -> SegmentView:
     """The segment as the draft has it. Invalid, NotFound, Conflict."""
     at = open_environment(session, project, environment)
-    before = _known(session, at, draft.key, expected_version)
+    after = drafted_segment(session, at, draft)
+    return put_segment(session, by, at, after, expected_version=expected_version)
+
+
+def drafted_segment(session: Session, at: EnvironmentView, draft: SegmentDraft) -> SegmentView:
+    """The segment as an edit would make it; its lists are kept as sets, nothing else is written.
+
+    Invalid: names the field. NotFound.
+    """
+    before = known_segment(session, at, draft.key)
     _check(session, at, draft)
-    after = _drafted(session, at, before, draft, segments.salt_of(session, before.id))
+    return _drafted(session, at, before, draft, segments.salt_of(session, before.id))
+
+
+def put_segment(
+    session: Session, by: By, at: EnvironmentView, after: SegmentView, *, expected_version: int
+) -> SegmentView:
+    """The segment as it is given, checked against everything as it is now. Invalid, NotFound, Conflict."""
+    before = known_segment(session, at, after.key, expected_version)
+    after = replace(after, id=before.id, version=before.version)
+    _check(session, at, SegmentDraft(key=after.key, conditions=after.conditions))
     if after == before:
         return before
     if not segments.change(session, before, after):
-        raise _conflict(_known(session, at, draft.key), expected_version)
+        raise _conflict(known_segment(session, at, after.key), expected_version)
     return _published(
         session, by, Action.EDIT_SEGMENT, at, before, replace(after, version=before.version + 1)
     )
@@ -61,13 +79,17 @@ def delete_segment(
 ) -> None:
     """The segment is gone. Locked: something refers to it. NotFound, Conflict."""
     at = open_environment(session, project, environment)
-    before = _known(session, at, key, expected_version)
-    token = f"segment:{key}"
-    users = [*states.referring(session, at.id, token), *segments.referring(session, at, token)]
+    before = known_segment(session, at, key, expected_version)
+    users = _users(session, at, key)
     if users:
         raise Locked(_subject(at, key), f"{', '.join(users[:5])} refer to it; change these first")
     segments.remove(session, before.id)
     _published(session, by, Action.DELETE_SEGMENT, at, before, None)
+
+
+def _users(session: Session, at: EnvironmentView, key: str) -> list[str]:
+    token = f"segment:{key}"
+    return [*states.referring(session, at.id, token), *segments.referring(session, at, token)]
 
 
 def _check(session: Session, at: EnvironmentView, draft: SegmentDraft) -> None:
@@ -144,9 +166,10 @@ def _blank(at: EnvironmentView, key: str) -> SegmentView:
     )
 
 
-def _known(
+def known_segment(
     session: Session, at: EnvironmentView, key: str, expected_version: int | None = None
 ) -> SegmentView:
+    """The segment as it is now. NotFound, Conflict."""
     found = segments.segment(session, at, key)
     if found is None:
         raise NotFound("segment", f"{at.project}/{at.key}/{key}")
@@ -177,6 +200,7 @@ def _published(
         subject=f"segment:{either.key}",
         before=None if before is None else segment_json(before),
         after=None if after is None else segment_json(after),
+        free=not _users(session, at, either.key),
     )
     trace(
         session, by, action, _subject(at, either.key), {"revision": revision, "units": either.included_count}
