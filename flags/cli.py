@@ -7,7 +7,10 @@ import click
 from flags.command_line import transaction
 
 if TYPE_CHECKING:
-    from flags.model import FlagAt, FlagState
+    from sqlalchemy.orm import Session
+
+    from flags.guards import By
+    from flags.model import FlagAt, FlagState, Revision
 
 _project = click.option("--project", "-p", required=True, help="Key of the project.")
 _environment = click.option("--environment", "-e", required=True, help="Key of the environment.")
@@ -110,17 +113,30 @@ def set_approvers(project: str, environment: str, reason: str, count: int) -> No
 @_reason
 @click.argument("revision", type=int)
 def revert_revision(project: str, environment: str, reason: str, revision: int) -> None:
-    """Undo REVISION: its flag serves again exactly what it served before."""
+    """Undo REVISION: its flag, segment or holdout is again exactly what it was before."""
     from flags import queries, service
     from flags.model import FlagAt
 
     with transaction(reason) as (session, by):
-        flag = queries.get_revision(session, project, environment, revision).flag
+        found = queries.get_revision(session, project, environment, revision)
+        if found.subject:
+            _revert_around(session, by, found)
+            return
+        flag = found.flag
         version = queries.get_state(session, FlagAt(project, environment, flag)).version
         state = service.revert_revision(session, by, project, environment, revision, expected_version=version)
     click.echo(
         f"{flag} serves in {environment} what it served before revision {revision} (version {state.version})."
     )
+
+
+def _revert_around(session: "Session", by: "By", found: "Revision") -> None:
+    from flags import queries, service
+
+    project, environment = found.project, found.environment
+    version = queries.around_version(session, found)
+    service.revert_around(session, by, project, environment, found.revision, expected_version=version)
+    click.echo(f"{found.subject} is in {environment} what it was before revision {found.revision}.")
 
 
 @flags.group("keys")

@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from flags.assignments import Assignment, UnitView
+from flags.encoding import segment_json
 from flags.entry import unit_problem
 from flags.labels import read_search
 from flags.layering import layer_view
@@ -37,6 +38,7 @@ from flags.storage import (
     unit_sets,
 )
 from flags.validation import check_text, refuse
+from pointsman.core.model import Json
 from runtime.errors import Invalid, NotFound, Unauthenticated
 from runtime.tokens import fingerprint
 
@@ -236,6 +238,24 @@ def list_revisions(
         _flag(session, project, flag)
     below = None if before is None else max(0, min(before, MOST_ROWS))
     return revisions.revisions(session, at, flag=flag, before=below, limit=max(0, min(limit, MOST_AT_ONCE)))
+
+
+def around_version(session: Session, revision: Revision) -> int:
+    """What ``revert_around`` expects for a revision of what is no flag, as that stands now. NotFound."""
+    at = get_environment(session, revision.project, revision.environment)
+    if revision.subject == "holdout":
+        return at.holdout
+    found = segments.segment(session, at, revision.subject.partition(":")[2])
+    return 0 if found is None else found.version
+
+
+def around_now(session: Session, revision: Revision) -> dict[str, Json] | None:
+    """How the subject of such a revision stands now, as the history spells it; None: it is gone. NotFound."""
+    at = get_environment(session, revision.project, revision.environment)
+    if revision.subject == "holdout":
+        return {"holdout": at.holdout}
+    found = segments.segment(session, at, revision.subject.partition(":")[2])
+    return None if found is None else segment_json(found)
 
 
 def get_revision(session: Session, project: str, environment: str, number: int) -> Revision:

@@ -20,7 +20,7 @@ from flags.storage import segments, states, unit_sets
 from flags.trees import check_nodes
 from flags.validation import check_named, refuse
 from flags.world import check_nesting, check_references
-from pointsman.core.unit_sets import digest_of, hash_of_unit, write_hashes
+from pointsman.core.unit_sets import digest_of, hash_of_unit, salt_of_set, write_hashes
 from runtime.errors import Conflict, Invalid, Locked, NotFound
 
 
@@ -31,8 +31,7 @@ def create_segment(
     at = open_environment(session, project, environment)
     if segments.segment(session, at, draft.key) is not None:
         raise Invalid("key", f"a segment {draft.key!r} exists in {project}/{environment}; choose another key")
-    if segments.count(session, at) >= limits.SEGMENTS_PER_ENVIRONMENT:
-        raise Invalid("key", f"an environment has at most {limits.SEGMENTS_PER_ENVIRONMENT} segments")
+    refuse_many(session, at)
     _check(session, at, draft)
     salt = secrets.token_hex(16)
     made = segments.add(session, at, _drafted(session, at, _blank(at, draft.key), draft, salt), salt=salt)
@@ -72,6 +71,22 @@ def put_segment(
     return _published(
         session, by, Action.EDIT_SEGMENT, at, before, replace(after, version=before.version + 1)
     )
+
+
+def remade_segment(session: Session, by: By, at: EnvironmentView, after: SegmentView) -> SegmentView:
+    """A deleted segment as it was, in a locked environment; its lists are still kept. Invalid."""
+    refuse_many(session, at)
+    _check(session, at, SegmentDraft(key=after.key, conditions=after.conditions))
+    bodies = unit_sets.bodies(session, at.id, (*after.included, *after.excluded))
+    salt = salt_of_set(next(iter(bodies.values()))) if bodies else secrets.token_hex(16)
+    made = segments.add(session, at, after, salt=salt)
+    return _published(session, by, Action.CREATE_SEGMENT, at, None, made)
+
+
+def refuse_many(session: Session, at: EnvironmentView) -> None:
+    """Invalid: the environment has as many segments as it may."""
+    if segments.count(session, at) >= limits.SEGMENTS_PER_ENVIRONMENT:
+        raise Invalid("key", f"an environment has at most {limits.SEGMENTS_PER_ENVIRONMENT} segments")
 
 
 def delete_segment(

@@ -69,6 +69,17 @@ def revision(session: Session, at: EnvironmentView, number: int) -> Revision | N
     return _view(row, key, at)
 
 
+def segment_sets(session: Session, at: EnvironmentView) -> frozenset[str]:
+    """Digests of all unit lists that the environment's segments ever had."""
+    query = select(RevisionRow.before, RevisionRow.after).where(
+        RevisionRow.environment_id == at.id, RevisionRow.subject.startswith("segment:", autoescape=True)
+    )
+    snapshots = (each for row in session.execute(query) for each in (row.before, row.after) if each)
+    return frozenset(
+        digest for each in snapshots for name in ("included", "excluded") for digest in each.get(name, ())
+    )
+
+
 def served_at(session: Session, environment_id: int, flag_id: int, revision: int) -> dict[str, Any] | None:
     """A flag as it was served at a revision of its environment, in wire form; None: it was not."""
     query = (
