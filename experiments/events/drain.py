@@ -98,7 +98,10 @@ def _rows(
     for batch in batches:
         if batch.body is None:  # finished by another worker between our two transactions
             continue
-        for event in accepted(unpack(batch.body, batch.encoding), batch.rejected):
+        content = accepted(unpack(batch.body, batch.encoding), batch.rejected)
+        for tally in (each for each in listeners if isinstance(each, Tally)):
+            tally.add_evaluations(batch.environment_id, content.evaluations, batch.received_at)
+        for event in content.events:
             for each in listeners:
                 each.add(batch.environment_id, event)
             yield names[batch.environment_id], batch.batch, event

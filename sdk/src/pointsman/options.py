@@ -12,6 +12,7 @@ from pointsman.errors import ConfigurationError
 
 # The server takes 1,000 events a batch.
 _LARGEST_BATCH: Final = 1_000
+_INTERVALS: Final = ("poll_interval_s", "flush_interval_s", "usage_interval_s")
 
 
 def default_cache_dir() -> Path | None:
@@ -32,6 +33,8 @@ class Options:
     """The longest one request may take in all; only the background thread waits."""
     flush_interval_s: float = 1.0
     """Events wait this long for company before a batch is sent."""
+    usage_interval_s: float = 60.0
+    """So often the server is told how many times each variant was chosen."""
     backoff_s: float = 1.0
     """After a failure the next try comes at a random moment within twice this, then four times … a minute."""
     batch_size: int = 500
@@ -50,7 +53,7 @@ class Options:
     """Where the last good ruleset is kept for a start without the server; None keeps it nowhere."""
 
     def __post_init__(self) -> None:
-        for name in ("poll_interval_s", "timeout_s", "flush_interval_s", "backoff_s", "exit_timeout_s"):
+        for name in (*_INTERVALS, "timeout_s", "backoff_s", "exit_timeout_s"):
             _check_seconds(name, getattr(self, name))
         for name in ("batch_size", "queue_size", "max_ruleset_bytes", "max_unit_set_bytes"):
             _check_count(name, getattr(self, name))

@@ -102,3 +102,49 @@ def test_two_workers_at_one_drain_count_it_once(
     drain_once(database, lake, name_of, now=NOW)
 
     assert met(database) == {"v1": 1}
+
+
+def tell(database: Database, number: int, evaluations: dict[str, dict[str, int]], *events: object) -> None:
+    told = {"batch": f"{number:032x}", "events": list(events), "evaluations": evaluations}
+    take_in(database, 1, json.dumps(told).encode(), "", now=NOW)
+
+
+def evaluated(database: Database) -> dict[str, int]:
+    return {each.variant: each.evaluations for each in totals(database)}
+
+
+def test_evaluations_count_once_however_often_their_batch_comes(database: Database, lake: Lake) -> None:
+    make_flag(database)
+    for _ in range(3):
+        tell(database, 1, {"f": {"v1": 40, "v2": 2, "nobody": 1}, "unknown": {"v1": 5}})
+        drain_all(database, lake)
+    tell(database, 2, {"f": {"v1": 2}})
+    drain_all(database, lake)
+
+    assert evaluated(database) == {"v1": 42, "v2": 2}
+    assert {each.last_seen for each in totals(database)} == {NOW}
+
+
+def test_evaluations_and_exposures_of_one_batch_add_up(database: Database, lake: Lake) -> None:
+    make_flag(database)
+    met_once = {"type": "exposure", "at_us": NOW_US, "flag": "f", "unit": "u1", "variant": "v1"}
+    tell(database, 1, {"f": {"v1": 7}}, met_once, {"type": "nothing"})
+
+    drain_all(database, lake)
+
+    assert (evaluated(database), met(database)) == ({"v1": 7}, {"v1": 1})
+
+
+def test_a_worker_that_dies_counts_no_evaluation_twice(
+    database: Database, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_flag(database)
+    tell(database, 1, {"f": {"v1": 7}})
+    with monkeypatch.context() as patched:
+        die(patched, "before finishing")
+        with pytest.raises(Died):
+            drain_once(database, lake, name_of, now=NOW)
+
+    drain_all(database, lake)
+
+    assert evaluated(database) == {"v1": 7}

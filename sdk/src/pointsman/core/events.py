@@ -52,10 +52,20 @@ def encode_event(event: Event) -> bytes:
 
 
 def encode_batch(
-    batch: str, *, sdk: str, instance: str, dropped: Mapping[str, int], events: Sequence[bytes]
+    batch: str,
+    *,
+    sdk: str,
+    instance: str,
+    dropped: Mapping[str, int],
+    events: Sequence[bytes],
+    evaluations: Mapping[str, Mapping[str, int]] | None = None,
 ) -> bytes:
-    """The batch's JSON around events already encoded. ``dropped`` are totals since the instance began."""
-    envelope = _compact({"batch": batch, "sdk": sdk, "instance": instance, "dropped": dict(dropped)})
+    """The batch's JSON around events already encoded. ``dropped`` are totals since the instance began.
+
+    ``evaluations``: by flag and variant, how often it was chosen since the instance last told.
+    """
+    told = {"evaluations": evaluations} if evaluations else {}
+    envelope = _compact({"batch": batch, "sdk": sdk, "instance": instance, "dropped": dict(dropped), **told})
     return envelope[:-1] + b',"events":[' + b",".join(events) + b"]}"
 
 
