@@ -102,6 +102,14 @@ def trust(report: Report) -> list[str]:
             f"Sample ratio: {fits} the planned split (χ² = {number(srm.chi2)}, p {probability(srm.p_value)}; "
             "alarm below 0.001)."
         )
+    if report.expected.taken:
+        shares = ", ".join(
+            f"{variant} {part:.4%}".replace("%", " %") for variant, part in report.expected.shares.items()
+        )
+        lines.append(
+            f"Expected shares: {shares}: the planned split, less the {report.expected.taken:.4%} of newcomers that "
+            "filters of an earlier split take for enrolled.".replace("% of", " % of")
+        )
     for key, entry in report.metrics.items():
         lines += [
             f"Measured: {key} for {found.n:,} of {report.units[variant]:,} units of {variant}."
@@ -117,7 +125,12 @@ def trust(report: Report) -> list[str]:
         (excluded.missing_unit, "rows without a unit"),
         (excluded.missing_variant, "rows without a variant"),
         (excluded.unplanned, "units in a variant outside the plan"),
+        (excluded.enrolled_before, "units that were enrolled before, by an earlier split of the sticky flag"),
     ):
         if count:
             lines.append(f"Excluded: {count:,} {words}.")
+    if excluded.late:
+        lines.append(
+            f"Late: {excluded.late:,} of the units excluded met the earlier split after it had changed."
+        )
     return lines
