@@ -192,10 +192,8 @@ def _table(connection: Any, files: Sequence[str], schema: ibis.Schema) -> ir.Tab
 def _aggregates(
     rows: Sequence[Mapping[str, Any]], metrics: Sequence[Metric], variants: Collection[str]
 ) -> Aggregates:
-    kept = {
-        row["variant"]: row for row in rows if row["fate"] == _Fate.COUNTED and row["variant"] in variants
-    }
-    unplanned = [row for row in rows if row["fate"] == _Fate.COUNTED and row["variant"] not in variants]
+    counted = [row for row in rows if row["fate"] == _Fate.COUNTED]
+    kept = {row["variant"]: row for row in counted if row["variant"] in variants}
     return Aggregates(
         units={variant: row["units"] for variant, row in kept.items()},
         moments={
@@ -206,7 +204,7 @@ def _aggregates(
             crossovers=_units(rows, _Fate.CROSSED),
             enrolled_before=_units(rows, _Fate.BEFORE),
             late=sum(int(row["late"] or 0) for row in rows),
-            unplanned=sum(row["units"] for row in unplanned),
+            unplanned=sum(row["units"] for row in counted if row["variant"] not in variants),
         ),
     )
 

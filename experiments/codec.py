@@ -118,7 +118,7 @@ def plan_to_json(plan: Plan) -> Json:
 
 
 def plan_from_json(body: Mapping[str, Any]) -> Plan:
-    """KeyError, TypeError or ValueError: not what `plan_to_json` gave. Plans of older versions are read too."""
+    """KeyError, TypeError or ValueError: not what `plan_to_json` gave, now or in older versions."""
     earlier = body.get("earlier")
     return Plan(
         flag_rule=body["flag_rule"],

@@ -40,7 +40,7 @@ def expected_shares(split: Split, taken: Iterable[Taken]) -> Expected:
 
 
 def _stays(parts: Iterable[Taken], bucket: int) -> float:
-    """The chance that no filter takes a newcomer in this bucket. Filters of different units are independent."""
+    """The chance that no filter takes a newcomer in this bucket: filters err independently."""
     stays = 1.0
     for part in parts:
         if part.start <= bucket < part.end:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from experiments.metrics import Metric
 from experiments.report import Comparison, Report, Tone
-from experiments.sentences import amount, level, number, probability, signed_share, span
+from experiments.sentences import amount, fine_share, level, number, probability, signed_share, span
 from experiments.stats.results import Interval, NotEstimable
 
 NOTHING = "\N{EM DASH}"
@@ -104,11 +104,12 @@ def trust(report: Report) -> list[str]:
         )
     if report.expected.taken:
         shares = ", ".join(
-            f"{variant} {part:.4%}".replace("%", " %") for variant, part in report.expected.shares.items()
+            f"{variant} {fine_share(part)}" for variant, part in report.expected.shares.items()
         )
         lines.append(
-            f"Expected shares: {shares}: the planned split, less the {report.expected.taken:.4%} of newcomers that "
-            "filters of an earlier split take for enrolled.".replace("% of", " % of")
+            f"Expected shares: {shares}. That is the planned split without the newcomers "
+            f"({fine_share(report.expected.taken)} of all) that an earlier split of the sticky flag keeps by "
+            "mistake."
         )
     for key, entry in report.metrics.items():
         lines += [
@@ -130,7 +131,5 @@ def trust(report: Report) -> list[str]:
         if count:
             lines.append(f"Excluded: {count:,} {words}.")
     if excluded.late:
-        lines.append(
-            f"Late: {excluded.late:,} of the units excluded met the earlier split after it had changed."
-        )
+        lines.append(f"Late: {excluded.late:,} of those excluded met the earlier split after it had changed.")
     return lines

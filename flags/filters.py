@@ -10,13 +10,13 @@ from pointsman.core.unit_sets import BYTES_A_UNIT, PROBES, SetKind, read_units, 
 
 _HALF: Final = 0xFFFFFFFF
 
-# Double hashing needs room: a filter of 10 units takes 4 newcomers in 1,000 for enrolled, one of 300 takes 0.6.
-# A list of so few is 8 KB at most, and takes nobody.
+# Double hashing needs room: a filter of 10 units takes 4 newcomers in 1,000 for enrolled, one of 300 takes
+# 0.6. A list of so few is 8 KB at most, and takes nobody.
 _FEW: Final = 1_000
 
 
 def write_enrolled(salt: str, hashes: Collection[int]) -> bytes:
-    """A set of units that takes at most one newcomer in 1,000 for enrolled: a list of few, a filter of many."""
+    """A list of few units, a filter of many: at most one newcomer in 1,000 is taken for enrolled."""
     return write_hashes(salt, hashes) if len(hashes) <= _FEW else write_filter(salt, hashes)
 
 

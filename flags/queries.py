@@ -192,7 +192,7 @@ def environments_with_late(session: Session, after: int) -> frozenset[int]:
 
 
 def earlier_split(session: Session, at: FlagAt, rule: Rule) -> EarlierSplit | None:
-    """What an earlier split of this rule still decides; None: nothing, the rule drew all its units. NotFound."""
+    """What an earlier split of this rule still decides; None: nothing, there was none. NotFound."""
     state = get_state(session, at)
     kept = [each.kept for each in state.kept]
     epoch = newest_epoch(kept, rule.id)
@@ -203,10 +203,8 @@ def earlier_split(session: Session, at: FlagAt, rule: Rule) -> EarlierSplit | No
     found = revisions.began(session, state.environment_id, state.flag_id, epoch)
     # A new holdout opens epochs without a revision of the flag's own; it keeps every unit of the rule, so
     # all that must be known is that they were there before.
-    revision, began = found or (
-        get_environment(session, at.project, at.environment).revision,
-        datetime.now(UTC),
-    )
+    newest = get_environment(session, at.project, at.environment).revision
+    revision, began = found or (newest, datetime.now(UTC))
     return EarlierSplit(
         revision=revision,
         began=began,

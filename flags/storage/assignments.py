@@ -118,8 +118,10 @@ def hashes(
         AssignmentRow.id > after,
         or_(*owned),
     )
-    for (number,) in session.execute(query.execution_options(yield_per=10_000)):
-        yield number % (1 << 64)
+    # Closed also when the caller has enough: PostgreSQL keeps a cursor for it.
+    with session.execute(query.execution_options(yield_per=10_000)) as found:
+        for (number,) in found:
+            yield number % (1 << 64)
 
 
 def replace_variant(

@@ -92,10 +92,11 @@ def began(session: Session, environment_id: int, flag_id: int, epoch: int) -> tu
         .order_by(RevisionRow.revision.desc())
     )
     first = None
-    for number, at, after in session.execute(query.execution_options(yield_per=100)):
-        if (after or {}).get("epoch", 0) < epoch:
-            break
-        first = (number, at)
+    with session.execute(query.execution_options(yield_per=100)) as found:
+        for number, at, after in found:
+            if (after or {}).get("epoch", 0) < epoch:
+                break
+            first = (number, at)
     return first
 
 
