@@ -212,6 +212,11 @@ def earlier_split(session: Session, at: FlagAt, rule: Rule) -> EarlierSplit | No
     )
 
 
+def stored_of_unit(session: Session, environment_id: int, unit: str) -> dict[str, str]:
+    """The variant that a unit keeps with each sticky flag of an environment; empty for what is no unit."""
+    return {} if unit_problem(unit) else assignments.of_unit_in(session, environment_id, unit)
+
+
 def has_due_switches(session: Session, at: EnvironmentView, now: int) -> bool:
     """Whether a flag there has a switch whose instant (seconds since 1970) has come."""
     waiting = states.with_switches(session, at.id).values()
