@@ -18,6 +18,7 @@ _RULE: Final = {"id", "conditions", "split"}
 _RULE_WITH_GATES: Final = _RULE | {"gates"}
 _GATE: Final = {"kind", "name", "hashing", "spans"}
 _HASHING: Final = {"scheme", "seed", "buckets"}
+_NO_GATES: Final = ()
 _GATE_KINDS: Final = {kind.value for kind in GateKind}
 _SCALARS: Final = frozenset({str, int, float, bool})
 _PAYLOADS: Final[Mapping[str, frozenset[type]]] = {
@@ -73,7 +74,7 @@ def is_plain(wire: Mapping[str, Any], spelled: str) -> bool:
 def _is_rule(rule: Any, variants: Mapping[str, object]) -> bool:
     if type(rule) is not dict or (rule.keys() != _RULE and rule.keys() != _RULE_WITH_GATES):
         return False
-    conditions, gates = rule["conditions"], rule.get("gates")
+    conditions, gates = rule["conditions"], rule.get("gates", _NO_GATES)
     return (
         type(rule["id"]) is str
         and rule["id"] != ""
@@ -81,7 +82,7 @@ def _is_rule(rule: Any, variants: Mapping[str, object]) -> bool:
         and len(conditions) <= MAX_NODES
         and all(map(_is_condition, conditions))
         and _is_split(rule["split"], variants)
-        and (gates is None or (type(gates) is list and gates != [] and all(map(_is_gate, gates))))
+        and (gates is _NO_GATES or (type(gates) is list and gates != [] and all(map(_is_gate, gates))))
     )
 
 
