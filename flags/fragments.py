@@ -51,7 +51,7 @@ class Fragments:
         nothing = encode(stored.empty)
         texts = {each.key: each.text for each in known.values()}
         read = {each.key: each.flag for each in known.values() if each.flag is not None}
-        check_references(replace(stored.empty, flags=FlagTexts(texts, read, None)))
+        check_references(replace(stored.empty, flags=FlagTexts(texts, read)))
         self._keep(stored.id.environment_id, known)
         return _spliced(nothing, texts)
 
