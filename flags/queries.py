@@ -1,13 +1,16 @@
 """Reads, as views. Nothing here writes, so any of them may run in a reading session."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 from sqlalchemy.orm import Session
 
 from flags.assignments import Assignment, UnitView
+from flags.earlier import EarlierSplit, newest_epoch, taken
 from flags.encoding import segment_json
 from flags.entry import unit_problem
+from flags.filters import wrongly_in
 from flags.labels import read_search
 from flags.layering import layer_view
 from flags.limits import MOST_ROWS, NAME_CHARACTERS
@@ -38,7 +41,7 @@ from flags.storage import (
     unit_sets,
 )
 from flags.validation import check_text, refuse
-from pointsman.core.model import Json
+from pointsman.core.model import Json, Rule
 from runtime.errors import Invalid, NotFound, Unauthenticated
 from runtime.tokens import fingerprint
 
@@ -187,6 +190,32 @@ def newest_assignment(session: Session) -> int:
 def environments_with_late(session: Session, after: int) -> frozenset[int]:
     """Environments where an old epoch enrolled somebody since, counted by row ids."""
     return assignments.environments_with_late(session, after)
+
+
+def earlier_split(session: Session, at: FlagAt, rule: Rule) -> EarlierSplit | None:
+    """What an earlier split of this rule still decides; None: nothing, there was none. NotFound."""
+    state = get_state(session, at)
+    kept = [each.kept for each in state.kept]
+    epoch = newest_epoch(kept, rule.id)
+    if epoch is None:
+        return None
+    digests = frozenset(digest for each in kept for digest in each.units)
+    bodies = unit_sets_in(session, state.environment_id, digests)
+    found = revisions.began(session, state.environment_id, state.flag_id, epoch)
+    # A new holdout opens epochs without a revision of the flag's own; it keeps every unit of the rule, so
+    # all that must be known is that they were there before.
+    newest = get_environment(session, at.project, at.environment).revision
+    revision, began = found or (newest, datetime.now(UTC))
+    return EarlierSplit(
+        revision=revision,
+        began=began,
+        taken=taken(kept, rule, lambda digest: wrongly_in(bodies[digest]) if digest in bodies else 0.0),
+    )
+
+
+def stored_of_unit(session: Session, environment_id: int, unit: str) -> dict[str, str]:
+    """The variant that a unit keeps with each sticky flag of an environment; empty for what is no unit."""
+    return {} if unit_problem(unit) else assignments.of_unit_in(session, environment_id, unit)
 
 
 def has_due_switches(session: Session, at: EnvironmentView, now: int) -> bool:

@@ -95,6 +95,22 @@ def served_at(session: Session, environment_id: int, flag_id: int, revision: int
     return session.scalar(query)
 
 
+def began(session: Session, environment_id: int, flag_id: int, epoch: int) -> tuple[int, datetime] | None:
+    """The revision that first served an epoch of the flag, and when it was made; None: not known."""
+    query = (
+        select(RevisionRow.revision, RevisionRow.at, RevisionRow.after)
+        .where(RevisionRow.environment_id == environment_id, RevisionRow.flag_id == flag_id)
+        .order_by(RevisionRow.revision.desc())
+    )
+    first = None
+    with session.execute(query.execution_options(yield_per=100)) as found:
+        for number, at, after in found:
+            if (after or {}).get("epoch", 0) < epoch:
+                break
+            first = (number, at)
+    return first
+
+
 def _revisions(at: EnvironmentView) -> Select[RevisionRow, str | None]:
     return (
         select(RevisionRow, FlagRow.key)
