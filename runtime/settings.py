@@ -31,9 +31,9 @@ class Settings:
     stream_url: str = ""
     """Where browsers reach the stream server; empty: at its own host and port, if those are reachable."""
     key_rate: int = 0
+    """How many OFREP evaluations a second each key may ask of one web process; 0: no limit."""
     kept_units: int = 2_000_000
     """Enrolled units a sticky flag hands out as one filter; for more, applications ask."""
-    """How many OFREP evaluations a second each key may ask of one web process; 0: no limit."""
     growthbook: frozenset[str] = frozenset()
     """Environments, as ``project/environment``, whose rules GrowthBook's SDKs may read."""
     secure_cookies: bool = False
