@@ -1,6 +1,7 @@
 """A running server whose environment GrowthBook's SDKs may read, and what it means, once for the folder."""
 
 import json
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -75,8 +76,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @pytest.fixture(scope="package")
 def asked(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Asked:
     """100,000 units, and what our own evaluation of the downloaded ruleset serves them."""
-    import urllib.request
-
     request = urllib.request.Request(
         f"{site.url}/v1/ruleset", headers={"Authorization": f"Bearer {site.server_key}"}
     )
@@ -88,4 +87,5 @@ def asked(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Asked:
     served = {
         flag: [ours.choose(flag, context["id"], context, None).value for context in found] for flag in FLAGS
     }
+    assert all(len(set(map(str, values))) > 1 for values in served.values())
     return Asked(contexts=found, file=file, served=served)
