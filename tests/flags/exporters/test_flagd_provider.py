@@ -23,7 +23,7 @@ from tests.flags.conftest import _opened
 from tests.flags.exporters.making import COLORS
 from tests.flags.making import ANNA, project
 from tests.flags.web import application
-from tests.growthbook.furnishing import PAYING, contexts
+from tests.growthbook.furnishing import contexts
 
 UNITS = 100_000
 FLAGS = ("reweighted", "targeted", "imported")
