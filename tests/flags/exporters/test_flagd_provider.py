@@ -17,13 +17,13 @@ from flags.importers.model import Options
 from flags.model import FlagAt, NewFlag, RuleDraft, Targeting
 from pointsman.core.codec import decode
 from pointsman.core.evaluation import Evaluation
-from pointsman.core.model import Kind, Node, Scheme
+from pointsman.core.model import Kind, Node, Operator, Scheme
 from runtime.database import Database
 from tests.flags.conftest import _opened
 from tests.flags.exporters.making import COLORS
 from tests.flags.making import ANNA, project
 from tests.flags.web import application
-from tests.growthbook.furnishing import contexts
+from tests.growthbook.furnishing import asks, contexts
 
 UNITS = 100_000
 FLAGS = ("reweighted", "targeted", "imported")
