@@ -137,11 +137,15 @@ def _hot_routes(settings: Settings, serving: Serving, signing_key: str) -> HotRo
             *assignments.routes(serving),
             *ofrep.routes(serving, protocol),
             *flagd.routes(serving),
-            *growthbook.routes(serving, settings.growthbook),
+            *growthbook.routes(serving, _growthbook(settings)),
             *exports.routes(serving, settings.growthbook),
             *intake.routes(serving),
         )
     )
+
+
+def _growthbook(settings: Settings) -> growthbook.GrowthBook:
+    return growthbook.GrowthBook(environments=settings.growthbook, stream_url=settings.public_stream_url)
 
 
 def create_worker(settings: Settings) -> Worker:
@@ -181,7 +185,10 @@ def create_stream(settings: Settings) -> "Starlette":
 
     database = Database(settings.database_url)
     return flag_stream.create_stream(
-        database, signing_key=signing_key(database), redis_url=settings.redis_url
+        database,
+        signing_key=signing_key(database),
+        redis_url=settings.redis_url,
+        growthbook=settings.growthbook,
     )
 
 

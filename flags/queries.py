@@ -106,6 +106,14 @@ def list_flags(
     return Page(items=details, total=page.total, offset=page.offset)
 
 
+def every_flag(session: Session, project: str) -> tuple[FlagDetail, ...]:
+    """Every flag of a project, archived or not, with its states. NotFound (the project)."""
+    get_project(session, project)
+    found = flags.all_flags(session, project)
+    by_flag = states.states_of(session, [flag.id for flag in found])
+    return tuple(FlagDetail(flag=flag, states=by_flag.get(flag.id, ())) for flag in found)
+
+
 def get_flag(session: Session, project: str, flag: str) -> FlagDetail:
     """One flag, archived or not, with its states. NotFound."""
     found = _flag(session, project, flag)

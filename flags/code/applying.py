@@ -15,9 +15,11 @@ from flags import queries, service
 from flags.code.document import EnvironmentDoc, FlagDoc, ProjectDoc, StateDoc
 from flags.code.reading import flag_edit, new_flag, segment, targeting, within
 from flags.code.stored import Stored
+from flags.encoding import differences
 from flags.guards import By
 from flags.inventory import USED_DAYS
-from flags.model import FlagAt, FlagView
+from flags.model import FlagAt, FlagState, FlagView
+from flags.service.catalogue import edited
 from flags.weights import buckets_of_share
 from runtime.errors import Invalid
 
@@ -38,13 +40,14 @@ class Applying:
         """Do all of it. Invalid, Conflict, Locked: as the commands have it, with the path in the document."""
         self._places()
         changed = {key: doc for key, doc in self.doc.flags.items() if self._differs(key, doc)}
+        now: dict[str, FlagView] = {}
         for key, doc in changed.items():
             with within(f"flags.{key}"):
-                self._present(key, doc)
+                now[key] = self._present(key, doc)
         in_rounds([step for key, doc in changed.items() for step in self._states(key, doc)])
         for key, doc in changed.items():
             with within(f"flags.{key}"):
-                self._edit(key, doc, dict(doc.variants))
+                self._edit(now[key], doc, dict(doc.variants))
         if self.prune:
             self._prune()
 
@@ -99,24 +102,30 @@ class Applying:
 
         return step
 
-    def _present(self, key: str, doc: FlagDoc) -> None:
+    def _present(self, key: str, doc: FlagDoc) -> FlagView:
         """The flag is there, with its old variants and the new ones."""
+        now = self._there(key, doc)
+        _refuse_another(now, doc)
+        old = {name: payload for name, payload in now.variants.items() if name not in doc.variants}
+        return self._edit(now, doc, {**doc.variants, **old})
+
+    def _there(self, key: str, doc: FlagDoc) -> FlagView:
         project = self.doc.project
         if key in self.stored.archived:
             version = self.stored.archived[key].flag.version
-            service.restore_flag(self.session, self.by, project, key, expected_version=version)
-        elif key not in self.stored.flags:
-            service.create_flag(self.session, self.by, project, new_flag(key, doc))
-        now = queries.get_flag(self.session, project, key).flag
-        _refuse_another(now, doc)
-        old = {name: payload for name, payload in now.variants.items() if name not in doc.variants}
-        self._edit(key, doc, {**doc.variants, **old})
+            return service.restore_flag(self.session, self.by, project, key, expected_version=version)
+        if key in self.stored.flags:
+            return self.stored.flags[key].flag
+        return service.create_flag(self.session, self.by, project, new_flag(key, doc))
 
-    def _edit(self, key: str, doc: FlagDoc, variants: dict[str, Any]) -> None:
-        now = queries.get_flag(self.session, self.doc.project, key).flag
+    def _edit(self, now: FlagView, doc: FlagDoc, variants: dict[str, Any]) -> FlagView:
         moves = {name: to for name, to in doc.moves.items() if name in now.variants and name not in variants}
-        edit = flag_edit(key, doc, variants, moves)
-        service.edit_flag(self.session, self.by, self.doc.project, key, edit, expected_version=now.version)
+        edit = flag_edit(now.key, doc, variants, moves)
+        if not differences(now, edited(now, edit)):
+            return now
+        return service.edit_flag(
+            self.session, self.by, self.doc.project, now.key, edit, expected_version=now.version
+        )
 
     def _states(self, key: str, doc: FlagDoc) -> Iterator[Step]:
         for environment, state in doc.environments.items():
@@ -125,19 +134,21 @@ class Applying:
     def _state(self, at: FlagAt, doc: StateDoc) -> Step:
         def step() -> None:
             with within(f"flags.{at.flag}.environments.{at.environment}"):
-                wanted = targeting(doc)
+                wanted, state = targeting(doc), queries.get_state(self.session, at)
                 if not doc.enabled:
-                    self._switch(at, enabled=False)
-                version = queries.get_state(self.session, at).version
-                service.set_targeting(self.session, self.by, at, wanted, expected_version=version)
+                    state = self._switched(at, state, enabled=False)
+                state = service.set_targeting(
+                    self.session, self.by, at, wanted, expected_version=state.version
+                )
                 if doc.enabled:
-                    self._switch(at, enabled=True)
+                    self._switched(at, state, enabled=True)
 
         return step
 
-    def _switch(self, at: FlagAt, *, enabled: bool) -> None:
-        version = queries.get_state(self.session, at).version
-        service.set_enabled(self.session, self.by, at, enabled=enabled, expected_version=version)
+    def _switched(self, at: FlagAt, state: FlagState, *, enabled: bool) -> FlagState:
+        if state.enabled is enabled:
+            return state
+        return service.set_enabled(self.session, self.by, at, enabled=enabled, expected_version=state.version)
 
     def _prune(self) -> None:
         project, since = self.doc.project, datetime.now(UTC).date() - timedelta(days=USED_DAYS)

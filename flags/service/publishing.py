@@ -62,12 +62,8 @@ def publish(session: Session, by: By, action: Action, steps: Sequence[Step]) -> 
     for change in changes:
         for guard in by.guards:
             guard.check(session, change)
-    now = datetime.now(UTC)
     notices.mark(session)
-    return {
-        change.at.environment: _write(session, by, each, change, now)
-        for each, change in zip(steps, changes, strict=True)
-    }
+    return _write(session, by, action, steps, changes) if steps else {}
 
 
 def publish_other(
@@ -87,20 +83,11 @@ def publish_other(
     """
     if not free:
         refuse_unapproved(by, at, f"{at.project}/{at.key}/{subject}")
-    revision = places.advance(session, at.id)
-    revisions.add(
-        session,
-        environment_id=at.id,
-        flag_id=None,
-        subject=subject,
-        revision=revision,
-        at=datetime.now(UTC),
-        actor=by.actor,
-        action=action.value,
-        reason=by.reason,
-        before=before,
-        after=after,
+    revision = places.advance(session, [at.id])[at.id]
+    entry = revisions.NewRevision(
+        environment_id=at.id, flag_id=None, subject=subject, revision=revision, before=before, after=after
     )
+    revisions.add(session, [entry], _origin(by, action))
     return revision
 
 
@@ -146,24 +133,28 @@ def _switches_off(change: Change, after: Flag) -> bool:
     return change.action is Action.TOGGLE_FLAG and not after.enabled
 
 
-def _write(session: Session, by: By, step: Step, change: Change, now: datetime) -> int:
-    _, state = step.after
-    if step.before is None:
-        states.add(session, [state])
-    elif not states.change(session, step.before[1], state):
-        current = states.state(session, state.flag_id, state.environment_id)
-        raise state_conflict(change.at, current, step.before[1].version)
-    revision = places.advance(session, state.environment_id)
-    revisions.add(
-        session,
-        environment_id=state.environment_id,
-        flag_id=state.flag_id,
-        revision=revision,
-        at=now,
-        actor=by.actor,
-        action=change.action.value,
-        reason=by.reason,
-        before=None if step.before is None else snapshot(change.before, step.before[1]),
-        after=snapshot(change.after, state),
-    )
-    return revision
+def _write(
+    session: Session, by: By, action: Action, steps: Sequence[Step], changes: Sequence[Change]
+) -> dict[str, int]:
+    states.add(session, [each.state for each in steps if each.before is None])
+    for each, change in zip(steps, changes, strict=True):
+        if each.before is not None and not states.change(session, each.before[1], each.state):
+            current = states.state(session, each.state.flag_id, each.state.environment_id)
+            raise state_conflict(change.at, current, each.before[1].version)
+    moved = places.advance(session, [each.state.environment_id for each in steps])
+    entries = [
+        revisions.NewRevision(
+            environment_id=each.state.environment_id,
+            flag_id=each.state.flag_id,
+            revision=moved[each.state.environment_id],
+            before=None if each.before is None else snapshot(change.before, each.before[1]),
+            after=snapshot(change.after, each.state),
+        )
+        for each, change in zip(steps, changes, strict=True)
+    ]
+    revisions.add(session, entries, _origin(by, action))
+    return {each.state.environment: moved[each.state.environment_id] for each in steps}
+
+
+def _origin(by: By, action: Action) -> revisions.Origin:
+    return revisions.Origin(at=datetime.now(UTC), actor=by.actor, action=action.value, reason=by.reason)

@@ -1,9 +1,11 @@
 """The history of each environment's ruleset."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, cast
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, Table, insert, select
 from sqlalchemy.orm import Session
 
 from flags.model import EnvironmentView, Revision
@@ -11,41 +13,57 @@ from flags.storage.tables import FlagRow, RevisionRow
 from pointsman.core.model import Json
 from runtime.actors import Actor, ActorKind
 
+_ADDED: Final = insert(cast("Table", RevisionRow.__table__))
 
-def add(
-    session: Session,
-    *,
-    environment_id: int,
-    flag_id: int | None,
-    revision: int,
-    at: datetime,
-    actor: Actor,
-    action: str,
-    reason: str,
-    before: dict[str, Json] | None,
-    after: dict[str, Json] | None,
-    subject: str = "",
-) -> None:
-    """Write one change; ``before`` and ``after`` are the flag in wire form, None where it was not served.
 
-    Without a flag ``subject`` says what was changed.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRevision:
+    """One environment's share of a change; ``before`` and ``after`` are the flag in wire form, None where it
+    was not served. Without a flag ``subject`` says what was changed.
     """
-    session.add(
-        RevisionRow(
-            environment_id=environment_id,
-            flag_id=flag_id,
-            subject=subject,
-            revision=revision,
-            at=at,
-            actor_kind=actor.kind.value,
-            actor=actor.name,
-            action=action,
-            reason=reason,
-            before=before,
-            after=after,
-        )
+
+    environment_id: int
+    flag_id: int | None
+    revision: int
+    before: dict[str, Json] | None
+    after: dict[str, Json] | None
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a change comes from."""
+
+    at: datetime
+    actor: Actor
+    action: str
+    reason: str
+
+
+def add(session: Session, entries: Sequence[NewRevision], origin: Origin) -> None:
+    """Write one change, as it is in each environment."""
+    shared = {
+        "at": origin.at,
+        "actor_kind": origin.actor.kind.value,
+        "actor": origin.actor.name,
+        "action": origin.action,
+        "reason": origin.reason,
+    }
+    session.execute(
+        _ADDED,
+        [
+            {
+                **shared,
+                "environment_id": each.environment_id,
+                "flag_id": each.flag_id,
+                "subject": each.subject,
+                "revision": each.revision,
+                "before": each.before,
+                "after": each.after,
+            }
+            for each in entries
+        ],
     )
-    session.flush()
 
 
 def revisions(
