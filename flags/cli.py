@@ -74,7 +74,7 @@ def toggle_flag(project: str, environment: str, reason: str, flag: str, to: str,
     if propose:
         _propose_switch(at, reason, enabled=to == "on")
         return
-    with transaction(reason) as (session, by):
+    with transaction(reason, urgent=to == "off") as (session, by):
         version = queries.get_state(session, at).version
         state = service.set_enabled(session, by, at, enabled=to == "on", expected_version=version)
     click.echo(f"{flag} is {_on(state)} in {environment} (version {state.version}).")

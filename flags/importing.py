@@ -16,6 +16,7 @@ from flags.payloads import Problem
 from flags.validation import check_targeting, check_variants
 from flags.world import World
 from runtime.errors import Invalid, NotFound
+from runtime.urgent import Lane
 
 _FIRST_VERSION: Final = 1
 
@@ -70,7 +71,8 @@ def carry_out(
 ) -> Plan:
     """Import what the plan says, in the caller's transaction, and give the plan.
 
-    Invalid, Locked, ApprovalRequired: as the service's commands; then nothing of it is to be committed.
+    Invalid, Locked, ApprovalRequired: as the service's commands. Busy: something urgent waits. Then nothing
+    of it is to be committed.
     """
     planned = plan(session, project, environment, found, update=update)
     todo = {
@@ -80,9 +82,11 @@ def carry_out(
     }
     for segment in found.segments:
         _put_segment(session, by, project, environment, segment, todo.get(("segment", segment.key)))
+    lane = Lane(session)
     wanted = [each for each in found.flags if ("flag", each.key) in todo]
     new = {key for (what, key), action in todo.items() if what == "flag" and action is Action.CREATE}
     for each in wanted:
+        lane.give_way()
         if each.key in new:
             _create_flag(session, by, project, each)
         else:
@@ -90,8 +94,10 @@ def carry_out(
     # Nothing that is read here waits to be written but audit entries, and these are best written together.
     with session.no_autoflush:
         for each in (each for each in wanted if each.key in new):
+            lane.give_way()
             _target(session, by, FlagAt(project, environment, each.key), each, is_new=True)
     for each in (each for each in wanted if each.key not in new):
+        lane.give_way()
         _target(session, by, FlagAt(project, environment, each.key), each, is_new=False)
     return planned
 

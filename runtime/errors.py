@@ -8,7 +8,8 @@ PointsmanError
 │   └── ApprovalRequired  it changes only by an approved change request
 ├── Unauthenticated  who is asking is unknown
 ├── Forbidden        who is asking may not
-└── TooMany          too often, or too many at once; says when to come back
+├── TooMany          too often, or too many at once; says when to come back
+└── Busy             not now, though nothing is wrong with it; says when to come back
 """
 
 from collections.abc import Mapping
@@ -110,6 +111,16 @@ class TooMany(PointsmanError):
     """Whoever asks has reached a limit; it may ask again in ``retry_after_s`` whole seconds."""
 
     code = "too_many_requests"
+
+    def __init__(self, problem: str, *, retry_after_s: int) -> None:
+        super().__init__(problem)
+        self.retry_after_s = retry_after_s
+
+
+class Busy(PointsmanError):
+    """It could not be done now, and nothing of it was; come back in ``retry_after_s`` whole seconds."""
+
+    code = "busy"
 
     def __init__(self, problem: str, *, retry_after_s: int) -> None:
         super().__init__(problem)

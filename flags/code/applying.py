@@ -4,11 +4,12 @@ The order keeps every reference sound on the way: places, layers and segments, t
 then targeting, then away with what is no longer wanted.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from flags import queries, service
@@ -22,6 +23,7 @@ from flags.model import FlagAt, FlagState, FlagView
 from flags.service.catalogue import edited
 from flags.weights import buckets_of_share
 from runtime.errors import Invalid
+from runtime.urgent import Lane
 
 Step = Callable[[], None]
 
@@ -37,15 +39,21 @@ class Applying:
     prune: bool
 
     def run(self) -> None:
-        """Do all of it. Invalid, Conflict, Locked: as the commands have it, with the path in the document."""
+        """Do all of it. Invalid, Conflict, Locked: as the commands have it, with the path in the document.
+
+        Busy: something urgent waits.
+        """
+        lane = Lane(self.session)
         self._places()
         changed = {key: doc for key, doc in self.doc.flags.items() if self._differs(key, doc)}
         now: dict[str, FlagView] = {}
         for key, doc in changed.items():
+            lane.give_way()
             with within(f"flags.{key}"):
                 now[key] = self._present(key, doc)
-        in_rounds([step for key, doc in changed.items() for step in self._states(key, doc)])
+        in_rounds([step for key, doc in changed.items() for step in self._states(key, doc)], lane)
         for key, doc in changed.items():
+            lane.give_way()
             with within(f"flags.{key}"):
                 self._edit(now[key], doc, dict(doc.variants))
         if self.prune:
@@ -54,9 +62,10 @@ class Applying:
     def _differs(self, key: str, doc: FlagDoc) -> bool:
         if key not in self.stored.flags:
             return True
-        now = FlagDoc.model_validate(self.stored.flag_plain(key, doc.environments.keys()))
-        # As text, for Python takes 1, 1.0 and True for equal and JSON does not.
-        return now.model_dump_json() != doc.model_dump_json()
+        return _another(self._as_document(key, doc.environments.keys()), doc)
+
+    def _as_document(self, key: str, environments: Collection[str]) -> FlagDoc:
+        return FlagDoc.model_validate(self.stored.flag_plain(key, environments))
 
     def _places(self) -> None:
         project = self.doc.project
@@ -77,7 +86,7 @@ class Applying:
         for layer, layer_doc in doc.layers.items():
             if layer not in here:
                 service.create_layer(self.session, self.by, project, key, layer, name=layer_doc.name)
-        in_rounds([self._segment(key, each, doc) for each in doc.segments])
+        in_rounds([self._segment(key, each, doc) for each in doc.segments], Lane(self.session))
         share = buckets_of_share(doc.holdout, "holdout")
         expected = queries.get_environment(self.session, project, key).holdout
         service.set_holdout(self.session, self.by, project, key, share=share, expected=expected)
@@ -128,8 +137,12 @@ class Applying:
         )
 
     def _states(self, key: str, doc: FlagDoc) -> Iterator[Step]:
+        known = (
+            self._as_document(key, doc.environments.keys()).environments if key in self.stored.flags else {}
+        )
         for environment, state in doc.environments.items():
-            yield self._state(FlagAt(self.doc.project, environment, key), state)
+            if environment not in known or _another(known[environment], state):
+                yield self._state(FlagAt(self.doc.project, environment, key), state)
 
     def _state(self, at: FlagAt, doc: StateDoc) -> Step:
         def step() -> None:
@@ -170,20 +183,27 @@ class Applying:
                 service.delete_layer(self.session, self.by, project, environment, layer)
 
 
+def _another(now: BaseModel, wanted: BaseModel) -> bool:
+    # As text, for Python takes 1, 1.0 and True for equal and JSON does not.
+    return now.model_dump_json() != wanted.model_dump_json()
+
+
 def absent_flags(doc: ProjectDoc, stored: Stored) -> tuple[str, ...]:
     """Flags that are served and that the document does not know."""
     return tuple(sorted(stored.flags.keys() - doc.flags.keys()))
 
 
-def in_rounds(steps: list[Step]) -> None:
+def in_rounds(steps: list[Step], lane: Lane) -> None:
     """Do every step; one that needs another to be done first is tried again after it.
 
     A step that raises Invalid has written nothing that counts. Invalid: the first one's, when none gets on.
+    Busy: something urgent waits.
     """
     waiting = steps
     while waiting:
         stuck: list[tuple[Step, Invalid]] = []
         for step in waiting:
+            lane.give_way()
             try:
                 step()
             except Invalid as error:

@@ -1,5 +1,6 @@
 """The flag pages: projects, flags, and switching them."""
 
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -31,6 +32,7 @@ from flags.web.state import by, flags_state
 from pointsman.core.model import Kind, Scheme
 from runtime import audit
 from runtime.errors import Conflict, Invalid
+from runtime.urgent import announced
 from runtime.web.state import state
 
 KINDS: Final = tuple((kind.value, kind.value) for kind in (Kind.MODEL, *(k for k in Kind if k != Kind.MODEL)))
@@ -196,7 +198,8 @@ def show_flag(project: str, environment: str, flag: str) -> ResponseReturnValue:
 def toggle_flag(project: str, environment: str, flag: str) -> ResponseReturnValue:
     """Switch a flag on or off in one environment."""
     enabled = request.form.get("enabled") == "yes"
-    with state().database.session() as session:
+    lane = nullcontext() if enabled else announced(state().database)
+    with lane, state().database.session() as session:
         service.set_enabled(
             session,
             by(),
