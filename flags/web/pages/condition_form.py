@@ -99,10 +99,11 @@ def _json_values(text: str, name: str) -> tuple[Scalar, ...]:
         values = typed_json(text)
     except (ValueError, RecursionError):
         values = None
-    scalars = [each for each in values if isinstance(each, Scalar)] if isinstance(values, list) else None
-    if scalars is None or scalars != values:
-        raise Invalid(name, 'is not a JSON list of texts, numbers and truth values, such as ["a, b", 3]')
-    return tuple(scalars)
+    if isinstance(values, list):
+        scalars = [each for each in values if isinstance(each, Scalar)]
+        if len(scalars) == len(values):
+            return tuple(scalars)
+    raise Invalid(name, 'is not a JSON list of texts, numbers and truth values, such as ["a, b", 3]')
 
 
 def _condition_row(condition: Condition) -> ConditionRow:
