@@ -36,6 +36,7 @@ from flags.registry import registry_of
 from flags.service.due import publish_due
 from flags.serving import Serving
 from flags.steps import LateUnits, apply_switches, tidy_unit_sets
+from flags.used import Used
 from flags.web import api as flag_api
 from flags.web import assignments, delivery, ofrep
 from flags.web import pages as flag_pages
@@ -129,7 +130,9 @@ def _remembered(settings: Settings) -> "RedisAssignments | None":
 
 def _hot_routes(settings: Settings, serving: Serving, signing_key: str) -> HotRoutes:
     protocol = ofrep.Ofrep(
-        rates=Rates(settings.key_rate), stream_url=stream_urls(settings.public_stream_url, signing_key)
+        rates=Rates(settings.key_rate),
+        stream_url=stream_urls(settings.public_stream_url, signing_key),
+        used=Used(serving.database),
     )
     return HotRoutes(
         (

@@ -1,6 +1,7 @@
 """OFREP 0.3.0: evaluating one flag or all of them over HTTP, for OpenFeature clients in every language.
 
-Evaluating is free of effects: nothing is exposed, enrolled or stored. Both kinds of keys may evaluate. Any
+Evaluating is free of effects: nothing is exposed or enrolled; only how often a flag was asked for is counted.
+Both kinds of keys may evaluate. Any
 site may ask (a browser's key is public anyway, and no cookie is read), hence the CORS headers.
 """
 
@@ -19,6 +20,7 @@ from flags.evaluations import Answers, failed
 from flags.model import SdkAccess
 from flags.rates import Rates
 from flags.serving import AtHand, Serving, Source, Waiting
+from flags.used import Used
 from flags.web.ofrep_context import Asked, OfrepCode, Refused, read_context
 from pointsman.core.choice import Choice
 from pointsman.core.model import Flag
@@ -67,6 +69,8 @@ class Ofrep:
 
     rates: Rates
     stream_url: StreamUrl
+    used: Used | None = None
+    """Counts single evaluations; None: nobody does. A bulk request asks for flags it may never look at."""
 
 
 def routes(serving: Serving, ofrep: Ofrep) -> tuple[HotRoute, ...]:
@@ -119,6 +123,8 @@ def _single(ofrep: Ofrep, source: Source, request: HotRequest) -> Answer:
         if stored is not None:
             choice = answers.knowing(key, asked.unit, asked.context, stored)
     metrics.EVALUATIONS.labels("single").inc()
+    if ofrep.used is not None and not failed(choice):
+        ofrep.used.count(access.environment_id, key, choice.variant)
     status = 400 if failed(choice) else 200
     return Answer(status=status, headers=_COMMON, body=_text(answers, flag, choice).encode())
 
