@@ -9,7 +9,7 @@ from flags import importing, queries, service
 from flags.importers import growthbook
 from flags.importers.model import Options
 from flags.model import FlagAt, NewFlag, RuleDraft, Targeting
-from pointsman.core.model import AnyOf, Condition, Json, Kind, Node, Not, Operator, Scheme
+from pointsman.core.model import AnyOf, Condition, Json, Kind, Node, Not, Operator, Scheme, Serves
 from tests.flags.making import ANNA, project
 
 COLORS: dict[str, Json] = {"red": "#f00", "green": "#0f0", "blue": "#00f"}
@@ -76,6 +76,7 @@ def furnish(session: Session) -> None:
         _split(100_000, 0, 0, *PAYING[:2]),
         _split(0, 100_000, 0, asks("country", Operator.TEXT_STARTS, "F")),
         _split(50_000, 50_000, 0, asks("age", Operator.NOT_IN, 17, 18)),
+        requires=(Serves("classic", ("red", "green")),),
     )
     _put(session, SWITCHED, Scheme.GROWTHBOOK_V2, _split(100_000, 0, 0))
     found = growthbook.mapped({"features": {"namespaced": NAMESPACED}}, Options())
