@@ -171,13 +171,16 @@ def around_words(state: FlagState) -> tuple[str, ...]:
         for each in state.switches
     ]
     if state.overrides:
-        some = len(state.overrides)
-        words.append("1 unit has a variant of its own" if some == 1 else f"{some} units have variants of their own")
+        one = len(state.overrides) == 1
+        words.append(
+            "1 unit has a variant of its own" if one else f"{len(state.overrides)} units have their own"
+        )
     return tuple(words)
 
 
 def _need_words(need: Serves, off: str) -> str:
-    return f"Only where the flag {need.flag} serves {' or '.join(need.variants)}; otherwise everyone gets {off}"
+    wanted = " or ".join(need.variants)
+    return f"Only where the flag {need.flag} serves {wanted}; otherwise everyone gets {off}"
 
 
 def rule_line(rule: Rule, variants: tuple[str, ...]) -> RuleLine:
