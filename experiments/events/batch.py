@@ -80,10 +80,13 @@ def judge(raw: bytes, *, received_us: int) -> Batch:
 
 
 class Content(NamedTuple):
-    """What a stored batch holds: the accepted events in their order, and evaluations by flag and variant."""
+    """What a stored batch holds: the accepted events in their order, and what its sender says of itself."""
 
     events: list[dict[str, Any]]
     evaluations: dict[str, dict[str, int]]
+    """By flag and variant."""
+    device: str | None
+    revision: int | None
 
 
 def accepted(raw: bytes, rejected: dict[int, str]) -> Content:
@@ -91,7 +94,7 @@ def accepted(raw: bytes, rejected: dict[int, str]) -> Content:
     envelope = from_json(raw)
     events: list[dict[str, Any]] = envelope["events"]
     kept = [event for index, event in enumerate(events) if index not in rejected] if rejected else events
-    return Content(kept, envelope.get("evaluations", {}))
+    return Content(kept, envelope.get("evaluations", {}), envelope.get("device"), envelope.get("revision"))
 
 
 def _gunzip(body: bytes) -> bytes:

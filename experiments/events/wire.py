@@ -83,6 +83,10 @@ class Envelope(BaseModel):
     events: Annotated[list[Any], Field(max_length=MOST_EVENTS)]
     sdk: Words | None = None
     instance: Token | None = None
+    device: Words | None = None
+    """What the sending process calls the machine it runs on."""
+    revision: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    """Of the ruleset it evaluates by now."""
     dropped: Annotated[dict[Words, Annotated[int, Field(ge=0, lt=2**63)]], Field(max_length=32)] = Field(
         default_factory=dict
     )

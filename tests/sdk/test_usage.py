@@ -1,5 +1,8 @@
 """How often variants were chosen, told to the server without costing the host anything."""
 
+import pytest
+
+from pointsman import ConfigurationError, Options
 from pointsman.core.choice import Choice, ErrorCode, Reason
 from pointsman.usage import MOST_PAIRS, Usage
 from tests.sdk.conftest import Connect
@@ -106,3 +109,30 @@ def test_a_batch_of_counts_that_is_lost_on_the_way_is_sent_again_and_counts_once
 
     assert len({each.raw for each in server.to("/v1/events")}) == 1
     assert sum(told(server)["digit-reader"].values()) == 1
+
+
+def test_a_device_says_its_name_and_the_rules_it_is_at(server: Server, connect: Connect) -> None:
+    client = connect(device="kiosk-17")
+    assert client.wait_until_ready(WITHIN_S)
+
+    client.record("click", unit="u")
+    assert client.flush(WITHIN_S)
+
+    batch = server.to("/v1/events")[0].batch
+    assert (batch["device"], batch["revision"]) == ("kiosk-17", 7)
+
+
+def test_before_any_ruleset_there_is_no_revision_to_tell(server: Server, connect: Connect) -> None:
+    server.ruleset_script = lambda _: Reply(status=503)
+    client = connect()
+
+    client.record("click", unit="u")
+    assert client.flush(WITHIN_S)
+
+    assert not {"device", "revision"} & server.to("/v1/events")[0].batch.keys()
+
+
+@pytest.mark.parametrize("device", ["x" * 65, "a\nb", "\x00", 7])
+def test_a_device_has_a_name_for_people(device: object) -> None:
+    with pytest.raises(ConfigurationError, match="device"):
+        Options(device=device)  # type: ignore[arg-type]  # that is the test

@@ -83,6 +83,8 @@ class Engine:
             backoff_s=options.backoff_s,
             usage=self.usage,
             usage_every_s=options.usage_interval_s,
+            device=options.device,
+            revision=self._revision,
         )
         self._poller = Poller(
             interval_s=options.poll_interval_s,
@@ -175,6 +177,10 @@ class Engine:
             self._tell_usage()
             self.flush(timeout_s)
         self._give_up()
+
+    def _revision(self) -> int | None:
+        ruleset = self.evaluation.ruleset
+        return None if ruleset is None else ruleset.revision
 
     def _tell_usage(self) -> None:
         """The last chance; but for mere counts nobody waits for a server that is away."""

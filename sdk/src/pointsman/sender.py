@@ -3,6 +3,7 @@
 import os
 import zlib
 from collections import deque
+from collections.abc import Callable
 from random import SystemRandom
 from time import monotonic
 from typing import TYPE_CHECKING, Final
@@ -40,6 +41,8 @@ class Sender:
         backoff_s: float,
         usage: Usage | None = None,
         usage_every_s: float = 60.0,
+        device: str = "",
+        revision: Callable[[], int | None] = lambda: None,
         clock: Clock = monotonic,
     ) -> None:
         self._outbox: Final = outbox
@@ -51,6 +54,8 @@ class Sender:
         self._random: Final = SystemRandom()
         self._usage: Final = usage or Usage()
         self._usage_every_s: Final = usage_every_s
+        self._device: Final = device
+        self._revision: Final = revision
         self._usage_due = clock() + self._random.uniform(0.5, 1.0) * usage_every_s
         self._usage_wanted = self._usage_last = False
         self._forming = False
@@ -143,6 +148,8 @@ class Sender:
                 dropped=self._outbox.losses(),
                 events=events,
                 evaluations=evaluations,
+                device=self._device,
+                revision=self._revision(),
             )
             formed = Batch(id=batch, body=zlib.compress(body, 6, _GZIP), count=len(events))
             self._gathered = 0

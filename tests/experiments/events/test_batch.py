@@ -236,7 +236,8 @@ def test_a_batch_may_tell_evaluations_and_nothing_else() -> None:
     batch = judge(raw, received_us=NOW_US)
 
     assert (batch.size, batch.rejected) == (0, {})
-    assert accepted(raw, {}) == ([], {"ranker": {"v1": 3, "v2": 1}})
+    assert accepted(raw, {}).events == []
+    assert accepted(raw, {}).evaluations == {"ranker": {"v1": 3, "v2": 1}}
     assert accepted(envelope(outcome()), {}).evaluations == {}
 
 

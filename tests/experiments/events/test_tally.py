@@ -1,11 +1,12 @@
 """Exposures on their way to the lake are counted as use, once, whatever stops in the middle."""
 
 import json
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
 from experiments.events import drain as drains
+from experiments.events import instances
 from experiments.events.drain import drain_once
 from experiments.events.ingest import take_in
 from experiments.events.lake import Lake
@@ -148,3 +149,26 @@ def test_a_worker_that_dies_counts_no_evaluation_twice(
     drain_all(database, lake)
 
     assert evaluated(database) == {"v1": 7}
+
+
+def test_each_process_is_known_with_its_device_and_the_rules_it_is_at(database: Database, lake: Lake) -> None:
+    def say(number: int, **said: object) -> None:
+        batch = {
+            "batch": f"{number:032x}",
+            "instance": "a" * 32,
+            "evaluations": {"f": {"v1": 1}},
+            "events": [],
+        }
+        moment = NOW + timedelta(seconds=number)
+        take_in(database, 1, json.dumps(batch | said).encode(), "", now=moment)
+
+    say(1, device="kiosk-17", revision=3)
+    say(3, revision=5)
+    drain_all(database, lake)
+    say(2, device="late", revision=4)
+    say(4)
+    drain_all(database, lake)
+
+    with database.reading() as session:
+        (sender,) = instances.of_environment(session, 1)
+    assert (sender.device, sender.revision) == ("kiosk-17", 5)
