@@ -6,6 +6,7 @@ PointsmanError
 ├── Conflict         somebody else changed it first; carries both versions
 ├── Locked           it may not change now; says why
 │   └── ApprovalRequired  it changes only by an approved change request
+│       └── TooFewApprovals  which this request is not yet
 ├── Unauthenticated  who is asking is unknown
 ├── Forbidden        who is asking may not
 ├── TooMany          too often, or too many at once; says when to come back
@@ -93,6 +94,14 @@ class ApprovalRequired(Locked):
 
     def details(self) -> dict[str, Any]:
         return {"required_approvers": self.required}
+
+
+class TooFewApprovals(ApprovalRequired):
+    """Change request ``number`` has ``found`` of the ``required`` approvals."""
+
+    def __init__(self, number: int, found: int, required: int) -> None:
+        super().__init__(f"change request {number}", required)
+        self.args = (f"change request {number} has {found} of the {required} approvals a change here needs",)
 
 
 class Unauthenticated(PointsmanError):

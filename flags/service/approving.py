@@ -20,7 +20,7 @@ from flags.service.serving import set_enabled, set_targeting
 from flags.storage import changes, places, states
 from flags.validation import check_reason, refuse
 from runtime.actors import ActorKind
-from runtime.errors import ApprovalRequired, Forbidden, Invalid, Locked
+from runtime.errors import Forbidden, Invalid, Locked, TooFewApprovals
 
 LATEST: Final = timedelta(days=366)
 _READY: Final = (ChangeState.SUBMITTED, ChangeState.APPROVED, ChangeState.SCHEDULED)
@@ -106,7 +106,7 @@ def unschedule_change(session: Session, by: By, at: ChangeAt, *, expected_versio
 def refuse_unapproved(request: ChangeRequest, environment: EnvironmentView) -> None:
     """ApprovalRequired: fewer people than the environment asks for have approved this draft."""
     if len(request.valid) < environment.required_approvers:
-        raise ApprovalRequired(f"change request {request.id}", environment.required_approvers)
+        raise TooFewApprovals(request.id, len(request.valid), environment.required_approvers)
 
 
 def apply_change(session: Session, by: By, request: ChangeRequest) -> None:

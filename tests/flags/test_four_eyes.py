@@ -336,7 +336,7 @@ def test_the_command_line_proposes_shows_and_publishes(installation: Database) -
     published = run("changes", "publish", "1")
 
     assert "enabled: no → yes" in shown
-    assert "approve" in refused
+    assert "has 0 of the 1 approvals" in refused
     assert published == "Change request 1 is published.\n"
     assert run("changes", "list") == ""
     assert "published" in run("changes", "list", "--all")
