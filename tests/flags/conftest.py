@@ -1,7 +1,10 @@
 """Real databases for the flags house: most tests run on SQLite and on PostgreSQL."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -30,17 +33,38 @@ def database(request: pytest.FixtureRequest) -> Database:
 @pytest.fixture
 def sqlite_database(tmp_path: Path) -> Iterator[Database]:
     """An empty SQLite file."""
-    yield from _opened(f"sqlite:///{tmp_path / 'test.db'}")
+    with empty_sqlite(tmp_path / "test.db") as database:
+        yield database
 
 
 @pytest.fixture
 def postgresql_database(postgres_url: str) -> Iterator[Database]:
     """An empty database of the real PostgreSQL."""
-    yield from _opened(postgres_url)
-
-
-def _opened(url: str) -> Iterator[Database]:
-    database = Database(url)
-    Base.metadata.create_all(database.engine, [Base.metadata.tables[name] for name in HOUSES])
+    database = Database(postgres_url)
+    _create(database)
     yield database
     database.close()
+
+
+@contextmanager
+def empty_sqlite(path: Path) -> Iterator[Database]:
+    """An empty SQLite file there."""
+    path.write_bytes(_empty_sqlite())
+    database = Database(f"sqlite:///{path}")
+    yield database
+    database.close()
+
+
+@cache
+def _empty_sqlite() -> bytes:
+    """Made once: copying a file takes a hundredth of making its tables."""
+    with TemporaryDirectory(prefix="empty-") as folder:
+        path = Path(folder, "empty.db")
+        database = Database(f"sqlite:///{path}")
+        _create(database)
+        database.close()
+        return path.read_bytes()
+
+
+def _create(database: Database) -> None:
+    Base.metadata.create_all(database.engine, [Base.metadata.tables[name] for name in HOUSES])

@@ -22,13 +22,12 @@ from pointsman.core.codec import decode
 from pointsman.core.evaluation import Evaluation
 from pointsman.core.references import unit_sets_of
 from pointsman.core.unit_sets import read_units
-from runtime import migrations
 from runtime.database import Database
 from runtime.errors import Invalid
 from runtime.settings import Settings
 from tests.flags.code.rich import rich, version_of
 from tests.flags.making import ANNA, actions
-from tests.platform import ROOT
+from tests.platform import ROOT, migrate
 
 NOW = datetime.now(UTC)
 GREETING = FlagAt("demo", "prod", "greeting")
@@ -245,7 +244,7 @@ def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     monkeypatch.setenv("POINTSMAN_DATA", str(tmp_path))
     monkeypatch.delenv("DATABASE_URL", raising=False)
     settings = Settings(data_dir=tmp_path)
-    migrations.upgrade(settings)
+    migrate(settings)
     database = Database(settings.database_url)
     with database.session() as session:
         rich(session)

@@ -11,19 +11,18 @@ from click.testing import CliRunner, Result
 from flags import queries, service
 from flags.cli import flags
 from flags.command_line import GUARDS
-from runtime import migrations
 from runtime.database import Database
 from runtime.settings import Settings
 from tests.flags.making import ANNA, PROD, demo
 from tests.flags.test_guards import SplitLock
-from tests.platform import ROOT
+from tests.platform import ROOT, migrate
 
 
 @pytest.fixture
 def sqlite_database(tmp_path: Path) -> Iterator[Database]:
     """A migrated one, as the command line insists."""
     settings = Settings(data_dir=tmp_path)
-    migrations.upgrade(settings)
+    migrate(settings)
     database = Database(settings.database_url)
     yield database
     database.close()

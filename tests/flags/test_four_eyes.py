@@ -25,7 +25,6 @@ from flags.service.drafting import (
 from flags.service.requests import ChangeAt
 from flags.service.tidying import remove_unused_sets
 from pointsman.core.model import InSegment
-from runtime import migrations
 from runtime.accounts import tokens
 from runtime.actors import SYSTEM, Actor, ActorKind
 from runtime.database import Database
@@ -33,7 +32,7 @@ from runtime.errors import ApprovalRequired, Conflict, Forbidden, Invalid, Locke
 from runtime.settings import Settings
 from tests.flags.making import ANNA, PROD, V1, V2, demo
 from tests.flags.sticky import served
-from tests.platform import opened
+from tests.platform import migrate, opened
 
 ADA = By(Actor(ActorKind.PERSON, "ada@example.org"))
 BERT = By(Actor(ActorKind.PERSON, "bert@example.org"))
@@ -303,7 +302,7 @@ def test_new_variants_with_a_place_for_the_units_of_those_that_go(protected: Dat
 def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """What the command line finds: a flag that is off, in an environment with one approver."""
     settings = Settings(data_dir=tmp_path)
-    migrations.upgrade(settings)
+    migrate(settings)
     for name, value in settings.to_environment().items():
         monkeypatch.setenv(name, value)
     with opened(settings) as database:

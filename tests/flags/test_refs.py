@@ -10,10 +10,9 @@ from click.testing import CliRunner, Result
 
 from cli import main
 from flags.refs import Found, Keys, files_under, places_in, read_code
-from runtime import migrations
 from runtime.settings import Settings
 from tests.flags.making import flag, project
-from tests.platform import opened
+from tests.platform import migrate, opened
 
 
 def look(path: Path, *keys: str, arguments: tuple[str, ...] = ()) -> Result:
@@ -137,7 +136,7 @@ def test_the_keys_of_a_project_come_from_the_database(
     code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = Settings(data_dir=tmp_path)
-    migrations.upgrade(settings)
+    migrate(settings)
     for name, value in settings.to_environment().items():
         monkeypatch.setenv(name, value)
     with opened(settings) as database, database.session() as session:

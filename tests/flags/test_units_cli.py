@@ -9,11 +9,11 @@ from click.testing import CliRunner, Result
 
 from flags import queries
 from flags.units_cli import units
-from runtime import migrations
 from runtime.database import Database
 from runtime.settings import Settings
 from tests.flags.making import PROD
 from tests.flags.sticky import expose, served, sticky_flag
+from tests.platform import migrate
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +21,7 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Databa
     """An installation with a sticky flag and three enrolled units, one with a formula for a name."""
     monkeypatch.setenv("POINTSMAN_DATA", str(tmp_path))
     settings = Settings(data_dir=tmp_path)
-    migrations.upgrade(settings)
+    migrate(settings)
     opened = Database(settings.database_url)
     with opened.session() as session:
         sticky_flag(session)

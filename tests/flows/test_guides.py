@@ -11,11 +11,10 @@ import pytest
 from flags import service
 from flags.code.reading import read_document
 from flags.code.yaml_text import load_yaml
-from runtime import migrations
 from runtime.database import Database
 from runtime.settings import Settings
 from tests.flags.making import ANNA, demo
-from tests.platform import ROOT
+from tests.platform import ROOT, migrate
 
 GUIDES = ROOT / "docs" / "guides"
 
@@ -25,7 +24,7 @@ def shell(tmp_path: Path) -> dict[str, str]:
     """The environment of an installation with the project `demo`, and `pointsman` on its path."""
     settings = Settings(data_dir=tmp_path / "data")
     settings.data_dir.mkdir()
-    migrations.upgrade(settings)
+    migrate(settings)
     database = Database(settings.database_url)
     with database.session() as session:
         demo(session)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runtime.database import Database
-from tests.flags.conftest import _opened
+from tests.flags.conftest import empty_sqlite
 from tests.ofrep.furnishing import Keys, furnish
 from tests.platform import Platform, opened, platform
 
@@ -40,4 +40,5 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @pytest.fixture
 def sqlite_database(tmp_path: Path) -> Iterator[Database]:
     """An empty SQLite file."""
-    yield from _opened(f"sqlite:///{tmp_path / 'test.db'}")
+    with empty_sqlite(tmp_path / "test.db") as database:
+        yield database

@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import (
 from runtime.database import Database
 from tests.flags.web import application
 from tests.ofrep.furnishing import furnish
-from tests.platform import ROOT
+from tests.platform import ROOT, migrate
 
 CHECKS: Final = [
     not_a_server_error,
@@ -70,11 +70,10 @@ def test_every_answer_is_one_the_protocol_knows(tmp_path: Path, flag: str | None
 
 def furnished(folder: Path) -> tuple[Any, str]:
     """The application with a flag of every kind, and a key."""
-    from runtime import migrations
     from runtime.settings import Settings
 
     at = Settings(data_dir=folder)
-    migrations.upgrade(at)
+    migrate(at)
     database = Database(at.database_url)
     return application(database), furnish(database).client
 

@@ -10,14 +10,13 @@ import pytest
 from flask import Flask
 
 from app import create_app
-from runtime import migrations
 from runtime.settings import Settings
 from runtime.web.hot import HotRequest, answer_at_once, answer_hot
 from runtime.web.hot_flask import hot_routes
 from runtime.web.state import state
 from runtime.web.wsgi import Answer, answer_of, environ_of
 from tests.ofrep.furnishing import Keys, furnish
-from tests.platform import opened
+from tests.platform import migrate, opened
 from tests.runtime.rsgi import Headers, Scope
 
 
@@ -33,7 +32,7 @@ class Installed:
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
     folder: Path = tmp_path_factory.mktemp("hot")
     settings = Settings(data_dir=folder)
-    migrations.upgrade(settings)
+    migrate(settings)
     with opened(settings) as database:
         keys = furnish(database)
     app = create_app(settings)

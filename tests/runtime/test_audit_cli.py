@@ -11,12 +11,12 @@ from click.testing import CliRunner, Result
 from sqlalchemy import text
 
 from cli import main
-from runtime import audit, migrations
+from runtime import audit
 from runtime.actors import Actor, ActorKind
 from runtime.audit_export import HEADER
 from runtime.database import Database
 from runtime.settings import Settings
-from tests.platform import opened
+from tests.platform import migrate, opened
 
 EVIL = '=HYPERLINK("http://evil")'
 
@@ -24,7 +24,7 @@ EVIL = '=HYPERLINK("http://evil")'
 @pytest.fixture
 def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     settings = Settings(data_dir=tmp_path)
-    migrations.upgrade(settings)
+    migrate(settings)
     for name, value in settings.to_environment().items():
         monkeypatch.setenv(name, value)
     with opened(settings) as database:

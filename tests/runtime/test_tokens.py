@@ -7,13 +7,14 @@ import pytest
 from click.testing import CliRunner
 
 from cli import main
-from runtime import audit, migrations
+from runtime import audit
 from runtime.accounts import tokens
 from runtime.accounts.tokens import Scope, TokenAccess
 from runtime.actors import SYSTEM, Actor, ActorKind
 from runtime.database import Database
 from runtime.errors import Forbidden, Invalid
 from runtime.settings import Settings
+from tests.platform import migrate
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -98,7 +99,7 @@ def test_the_command_makes_a_token_of_either_scope_that_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scope: str
 ) -> None:
     monkeypatch.setenv("POINTSMAN_DATA", str(tmp_path))
-    migrations.upgrade(Settings(data_dir=tmp_path))
+    migrate(Settings(data_dir=tmp_path))
 
     made = CliRunner().invoke(main, ["token", "create", "ci", "--scope", scope])
     lasting = CliRunner().invoke(main, ["token", "create", "old", "--days", "0"])

@@ -16,14 +16,13 @@ from flags.importers.vendors import mapped
 from flags.importing import carry_out
 from flags.model import FlagAt, NewFlag
 from pointsman.core.model import Json, Kind
-from runtime import migrations
 from runtime.actors import SYSTEM
 from runtime.database import Database
 from runtime.errors import Busy
 from runtime.settings import Settings
 from runtime.urgent import Lane, announced
 from runtime.web import state as web_state
-from tests.platform import opened
+from tests.platform import migrate, opened
 from tests.security.application import Application, furnished
 
 BY = By(SYSTEM)
@@ -36,7 +35,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     """A migrated database with a flag that is on."""
     url = "" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
     settings = Settings(data_dir=tmp_path, database_url=url)
-    migrations.upgrade(settings)
+    migrate(settings)
     with opened(settings) as database:
         with database.session() as session:
             service.create_project(session, BY, "demo")
@@ -76,7 +75,7 @@ def test_a_long_change_gives_way_to_what_is_announced_by_any_number(database: Da
 
 def test_an_announcement_of_a_process_that_died_is_not_believed_for_ever(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
-    migrations.upgrade(settings)
+    migrate(settings)
     with opened(settings) as database:
         stale = tmp_path / "pointsman.db.urgent.1-1"
         stale.touch()

@@ -11,13 +11,12 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app import create_app
-from runtime import migrations
 from runtime.database import Database
 from runtime.settings import Settings
 from runtime.web.auth import COOKIE
 from runtime.web.limits import limiter
 from runtime.web.state import state
-from tests.platform import opened
+from tests.platform import migrate, opened
 from tests.security.site import Secrets, furnish
 
 
@@ -59,7 +58,7 @@ class Application:
 @contextmanager
 def furnished(settings: Settings) -> Iterator[Application]:
     """The application that production would run with these settings."""
-    migrations.upgrade(settings)
+    migrate(settings)
     with opened(settings) as database:
         secrets = furnish(database)
         app = create_app(settings)

@@ -19,7 +19,7 @@ from pointsman.core.codec import decode
 from pointsman.core.evaluation import Evaluation
 from pointsman.core.model import Kind, Node, Operator, Scheme
 from runtime.database import Database
-from tests.flags.conftest import _opened
+from tests.flags.conftest import empty_sqlite
 from tests.flags.exporters.making import COLORS
 from tests.flags.making import ANNA, project
 from tests.flags.web import application
@@ -66,7 +66,7 @@ def targeting(*rules: RuleDraft, **more: Any) -> Targeting:
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """With the flags in `demo/prod`."""
-    for opened in _opened(f"sqlite:///{tmp_path_factory.mktemp('flagd') / 'test.db'}"):
+    with empty_sqlite(tmp_path_factory.mktemp("flagd") / "test.db") as opened:
         with opened.session() as session:
             project(session)
             halves = (targeting(shares(50_000, 50_000, 0)), targeting(shares(12_340, 50_000, 37_660)))

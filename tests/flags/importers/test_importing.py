@@ -17,12 +17,12 @@ from flags.importing import Action
 from flags.model import FlagAt, served
 from pointsman.core.evaluation import Evaluation
 from pointsman.core.model import Ruleset
-from runtime import migrations
 from runtime.database import Database
 from runtime.errors import Invalid
 from runtime.settings import Settings
 from tests.flags.importers.trial import evaluation_of
 from tests.flags.making import ANNA, actions, project
+from tests.platform import migrate
 
 RULE = {"clauses": [{"attribute": "key", "op": "in", "values": ["u1", "u2"]}], "variation": 1}
 SHARES = [{"variation": 0, "weight": 30_000}, {"variation": 1, "weight": 70_000}]
@@ -147,7 +147,7 @@ def test_nonsense_is_refused_or_left_out(vendor: Vendor, part: str, value: Any) 
 
 def test_the_command_says_what_it_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings(data_dir=tmp_path)
-    migrations.upgrade(settings)
+    migrate(settings)
     monkeypatch.setenv("DATABASE_URL", settings.database_url)
     migrated = Database(settings.database_url)
     with migrated.session() as session:
