@@ -20,6 +20,7 @@ from flags.storage import segments, states, unit_sets
 from flags.trees import check_nodes
 from flags.validation import check_named, refuse
 from flags.world import check_nesting, check_references
+from pointsman.core.costs import problem_of, searches_of, segments_problem
 from pointsman.core.unit_sets import digest_of, hash_of_unit, write_hashes
 from runtime.errors import Conflict, Invalid, Locked, NotFound
 
@@ -72,6 +73,7 @@ def delete_segment(
 
 def _check(session: Session, at: EnvironmentView, draft: SegmentDraft) -> None:
     refuse(check_named(key=draft.key, name=draft.name, description=draft.description))
+    _check_cost(session, at, draft)
     refuse(check_nodes(draft.conditions, "conditions"))
     world = world_of(session, at, draft.conditions)
     if flags_in(every_node(draft.conditions)):
@@ -80,6 +82,19 @@ def _check(session: Session, at: EnvironmentView, draft: SegmentDraft) -> None:
     refuse(check_nesting(draft.key, draft.conditions, world))
     for name, units in (("included", draft.included), ("excluded", draft.excluded)):
         refuse(_unit_problems(name, units or ()))
+
+
+def _check_cost(session: Session, at: EnvironmentView, draft: SegmentDraft) -> None:
+    if not searches_of(draft.conditions):
+        return
+    problem = problem_of(draft.conditions) or segments_problem(
+        [
+            draft.conditions,
+            *(each.conditions for each in segments.segments(session, at) if each.key != draft.key),
+        ]
+    )
+    if problem:
+        raise Invalid("conditions", problem)
 
 
 def _unit_problems(name: str, units: tuple[str, ...]) -> list[Problem]:

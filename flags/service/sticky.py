@@ -14,6 +14,8 @@ from flags.guards import By
 from flags.keeping import Leaving, leaving
 from flags.model import EnvironmentView, FlagAt, FlagState, FlagView, KeptSince
 from flags.storage import assignments, flags, places, states, unit_sets
+from pointsman.core.costs import problem_of
+from pointsman.core.model import Kept, Rule
 from pointsman.core.unit_sets import UNPUBLISHED, digest_of
 from runtime.errors import Locked
 
@@ -70,7 +72,19 @@ def _kept(
         hashes = assignments.hashes(session, state_id, each.rule, each.ranges, epoch=epoch)
         digests = built_set(session, after.environment_id, flag, hashes, most=most)
         entries.append(KeptSince(kept=each.kept(epoch, digests), upto=upto, built=digests))
-    return replace(after, epoch=epoch, kept=(*after.kept, *entries))
+    opened = replace(after, epoch=epoch, kept=(*after.kept, *entries))
+    _refuse_costly(flag, opened)
+    return opened
+
+
+def _refuse_costly(flag: FlagView, state: FlagState) -> None:
+    parts: list[Rule | Kept] = [*state.rules, *(each.kept for each in state.kept)]
+    problem = problem_of(node for part in parts for node in part.conditions)
+    if problem:
+        raise Locked(
+            f"{flag.project}/{state.environment}/{flag.key}",
+            f"with the former rules it remembers for its sticky units, {problem}, or re-randomise the flag",
+        )
 
 
 def built_set(
