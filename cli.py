@@ -58,6 +58,13 @@ def guards() -> tuple[object, ...]:
     return (ExperimentGuard(),)
 
 
+def waiting() -> object:
+    """What brings acknowledged exposures before a sticky flag changes."""
+    from experiments.events.waiting import WaitingExposures
+
+    return WaitingExposures()
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option("0.1.0", prog_name="pointsman")
 @click.pass_context
@@ -70,6 +77,7 @@ def main(context: click.Context) -> None:
     docs/reference/configuration.md.
     """
     context.meta["flags.guards"] = guards
+    context.meta["flags.waiting"] = waiting
 
 
 if __name__ == "__main__":

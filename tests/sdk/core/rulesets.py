@@ -1,6 +1,6 @@
 """Small rulesets to test with."""
 
-from pointsman.core.model import Condition, Flag, Json, Kind, Operator, Rule, Ruleset, Scalar
+from pointsman.core.model import Condition, Flag, Json, Kind, Node, Operator, Rule, Ruleset, Scalar
 from pointsman.core.splits import split_of
 
 VARIANTS: dict[str, Json] = {"v1": {"name": "weak"}, "v2": {"name": "strong"}}
