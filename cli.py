@@ -16,6 +16,10 @@ COMMANDS: Final = {
     "password": ("runtime.accounts.cli:password", "Set a person's password."),
     "token": ("runtime.accounts.cli:token", "Create and revoke tokens for the admin API."),
     "flags": ("flags.cli:flags", "List, show, toggle and revert flags; create SDK keys."),
+    "segments": (
+        "flags.segments_cli:segments",
+        "List, show, fill and delete segments.",
+    ),
     "units": ("flags.units_cli:units", "Look up, explain, export and forget units."),
     "export": ("flags.code.cli:export", "Print a project as YAML."),
     "plan": ("flags.code.cli:plan", "Show what a project's YAML would change."),

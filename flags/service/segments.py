@@ -1,8 +1,10 @@
 """Commands on segments: reusable sets of units, by condition or listed by hand."""
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 from sqlalchemy.orm import Session
 
@@ -32,10 +34,9 @@ def create_segment(
     at = open_environment(session, project, environment)
     if segments.segment(session, at, draft.key) is not None:
         raise Invalid("key", f"a segment {draft.key!r} exists in {project}/{environment}; choose another key")
-    if segments.count(session, at) >= limits.SEGMENTS_PER_ENVIRONMENT:
-        raise Invalid("key", f"an environment has at most {limits.SEGMENTS_PER_ENVIRONMENT} segments")
+    _check_new(session, at, draft.key)
     _check(session, at, draft)
-    salt = secrets.token_hex(16)
+    salt = new_salt()
     made = segments.add(session, at, _drafted(session, at, _blank(at, draft.key), draft, salt), salt=salt)
     return _published(session, by, Action.CREATE_SEGMENT, at, None, made)
 
@@ -69,6 +70,63 @@ def delete_segment(
         raise Locked(_subject(at, key), f"{', '.join(users[:5])} refer to it; change these first")
     segments.remove(session, before.id)
     _published(session, by, Action.DELETE_SEGMENT, at, before, None)
+
+
+Lists: TypeAlias = Mapping[str, tuple[tuple[str, ...], int]]
+"""By ``included`` and ``excluded``: the digests and the size of a list that is stored already."""
+
+
+def new_salt() -> str:
+    """What the units of a new segment are hashed with."""
+    return secrets.token_hex(16)
+
+
+def stored_segment(
+    session: Session, at: EnvironmentView, key: str, expected_version: int | None = None
+) -> SegmentView:
+    """The segment of a locked environment. NotFound, Conflict."""
+    return _known(session, at, key, expected_version)
+
+
+def segment_with(
+    session: Session,
+    by: By,
+    at: EnvironmentView,
+    key: str,
+    before: SegmentView | None,
+    lists: Lists,
+    *,
+    salt: str,
+) -> SegmentView:
+    """The segment with these lists, its others as they were; made with this salt where there was none."""
+    if before is None:
+        _check_new(session, at, key)
+        _check(session, at, SegmentDraft(key=key))
+    stored = before or replace(_blank(at, key), name=key)
+    included = lists.get("included", (stored.included, stored.included_count))
+    excluded = lists.get("excluded", (stored.excluded, stored.excluded_count))
+    after = replace(
+        stored,
+        included=included[0],
+        included_count=included[1],
+        excluded=excluded[0],
+        excluded_count=excluded[1],
+    )
+    if before is None:
+        made = segments.add(session, at, after, salt=salt)
+        return _published(session, by, Action.CREATE_SEGMENT, at, None, made)
+    if after == before:
+        return before
+    if not segments.change(session, before, after):
+        raise _conflict(_known(session, at, key), before.version)
+    return _published(
+        session, by, Action.EDIT_SEGMENT, at, before, replace(after, version=before.version + 1)
+    )
+
+
+def _check_new(session: Session, at: EnvironmentView, key: str) -> None:
+    if segments.count(session, at) >= limits.SEGMENTS_PER_ENVIRONMENT:
+        raise Invalid("key", f"an environment has at most {limits.SEGMENTS_PER_ENVIRONMENT} segments")
 
 
 def _check(session: Session, at: EnvironmentView, draft: SegmentDraft) -> None:

@@ -116,8 +116,10 @@ def hashes(
         AssignmentRow.id > after,
         or_(*owned),
     )
-    for (number,) in session.execute(query.execution_options(yield_per=10_000)):
-        yield number % (1 << 64)
+    # Closed even where the caller stops early: a cursor of the server must not wait for the collector.
+    with session.execute(query.execution_options(yield_per=10_000)) as found:
+        for (number,) in found:
+            yield number % (1 << 64)
 
 
 def replace_variant(
