@@ -69,8 +69,13 @@ def change_units(
     before = stored_segment(session, at, key, expected_version)
     _refuse_other_salt(session, key, before, add)
     digests = before.included if name is ListName.INCLUDED else before.excluded
-    units = stored_list(add.salt, unit_sets.body(session, at.id, digests[0]) if digests else None)
-    changed = within_limit(units.with_units(add).without_units(remove), name.value)
+    # In one expression: each step gives its eight bytes a unit back before the next one takes them.
+    changed = within_limit(
+        stored_list(add.salt, unit_sets.body(session, at.id, digests[0]) if digests else None)
+        .with_units(add)
+        .without_units(remove),
+        name.value,
+    )
     return segment_with(
         session, by, at, key, before, {name.value: _kept(session, at, changed)}, salt=add.salt
     )

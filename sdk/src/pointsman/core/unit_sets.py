@@ -137,7 +137,7 @@ def seal_bloom(salt: str, count: int, payload: bytes) -> bytes:
     return _head(SetKind.BLOOM, salt, count) + payload
 
 
-def seal_hashes(salt: str, count: int, payload: bytes) -> bytes:
+def seal_hashes(salt: str, count: int, payload: bytes | memoryview) -> bytes:
     """An exact set of ``count`` hashes put in order elsewhere, as ``write_hashes`` orders them."""
     return _head(SetKind.HASHES, salt, count) + payload
 
