@@ -37,6 +37,7 @@ from flags.registry import registry_of
 from flags.service.due import publish_due
 from flags.serving import Serving
 from flags.steps import LateUnits, apply_switches, tidy_unit_sets
+from flags.used import Used
 from flags.web import api as flag_api
 from flags.web import assignments, delivery, ofrep
 from flags.web import pages as flag_pages
@@ -131,7 +132,9 @@ def _remembered(settings: Settings) -> "RedisAssignments | None":
 
 def _hot_routes(settings: Settings, serving: Serving, signing_key: str) -> HotRoutes:
     protocol = ofrep.Ofrep(
-        rates=Rates(settings.key_rate), stream_url=stream_urls(settings.public_stream_url, signing_key)
+        rates=Rates(settings.key_rate),
+        stream_url=stream_urls(settings.public_stream_url, signing_key),
+        used=Used(serving.database),
     )
     return HotRoutes(
         (
@@ -139,11 +142,15 @@ def _hot_routes(settings: Settings, serving: Serving, signing_key: str) -> HotRo
             *assignments.routes(serving),
             *ofrep.routes(serving, protocol),
             *flagd.routes(serving),
-            *growthbook.routes(serving, settings.growthbook),
+            *growthbook.routes(serving, _growthbook(settings)),
             *exports.routes(serving, settings.growthbook),
             *intake.routes(serving),
         )
     )
+
+
+def _growthbook(settings: Settings) -> growthbook.GrowthBook:
+    return growthbook.GrowthBook(environments=settings.growthbook, stream_url=settings.public_stream_url)
 
 
 def create_worker(settings: Settings) -> Worker:
@@ -183,7 +190,10 @@ def create_stream(settings: Settings) -> "Starlette":
 
     database = Database(settings.database_url)
     return flag_stream.create_stream(
-        database, signing_key=signing_key(database), redis_url=settings.redis_url
+        database,
+        signing_key=signing_key(database),
+        redis_url=settings.redis_url,
+        growthbook=settings.growthbook,
     )
 
 

@@ -21,6 +21,7 @@ COMMANDS: Final = {
         "List, show, fill and delete segments.",
     ),
     "units": ("flags.units_cli:units", "Look up, explain, export and forget units."),
+    "changes": ("flags.changes_cli:changes", "Look at change requests and take them a step further."),
     "export": ("flags.code.cli:export", "Print a project as YAML."),
     "plan": ("flags.code.cli:plan", "Show what a project's YAML would change."),
     "apply": ("flags.code.cli:apply", "Bring a project to what its YAML says."),

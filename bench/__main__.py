@@ -20,6 +20,7 @@ BENCHES: Final = {
     "delivery": "hot routes beside a bare Flask route",
     "pages": "the list of 10,000 flags",
     "swap": "a new ruleset of 10,000 flags beside reader threads",
+    "sticky": "filters of a sticky flag's units",
     "unleash": "our routes beside Unleash's",
 }
 

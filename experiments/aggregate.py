@@ -6,6 +6,7 @@ tables, so it runs wherever Ibis does; here DuckDB reads the lake's parquet file
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final
 
 import ibis
@@ -16,6 +17,7 @@ from experiments.budget import Budget
 from experiments.engine import connected, moment_columns, moments_in, rows_of
 from experiments.metrics import Metric, PerUnit
 from experiments.report import Exclusions, Window
+from flags.earlier import EarlierSplit
 
 EXPOSURES: Final = ibis.schema(
     {
@@ -24,6 +26,7 @@ EXPOSURES: Final = ibis.schema(
         "unit": "string",
         "variant": "string",
         "rule": "string",
+        "revision": "int64",
         "at": "timestamp('UTC', 6)",
     }
 )
@@ -38,11 +41,23 @@ OUTCOMES: Final = ibis.schema(
 )
 
 
+class _Fate(StrEnum):
+    """What becomes of a unit."""
+
+    COUNTED = "counted"
+    CROSSED = "crossed"
+    """Seen in two variants."""
+    BEFORE = "before"
+    """An earlier split drew it, or it was taken for such."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
     """Whose events count: one rule of one flag in one environment, in a window.
 
-    Exposures of other rules, of the default and of the off variant belong to no experiment.
+    Exposures of other rules, of the default and of the off variant belong to no experiment. Units that an
+    ``earlier`` split of the rule drew, or that are kept by one, were not randomised by the present one: they
+    are left out, whatever they are served. ADR 8.
     """
 
     environment: str
@@ -50,6 +65,7 @@ class Scope:
     flag: str
     rule: str
     window: Window
+    earlier: EarlierSplit | None = None
 
 
 def aggregate_files(
@@ -78,7 +94,7 @@ def moments_plan(
     """One row per variant and fate: units, and moments by metric's position (``m0_n``, ``m0_mean``, …).
 
     A unit counts once, from its first exposure in the window; outcomes count from that instant on, to the
-    window's end. A unit exposed to two variants is a ``crossover``; since it is left out whole, it does not
+    window's end. A unit exposed to two variants is ``crossed``; since it is left out whole, it does not
     matter which exposure was first, and ties need no rule.
     """
     first = _first_exposures(exposures, scope)
@@ -86,28 +102,52 @@ def moments_plan(
     joined = first.left_join(totals, first.unit == totals.owner)
     units = joined.select(
         "variant",
-        "crossed",
+        "fate",
+        "late",
         **{f"m{index}": _value(joined, index, metric) for index, metric in enumerate(metrics)},
     )
     moments: dict[str, Any] = {}
     for index, _ in enumerate(metrics):
         moments |= moment_columns(units[f"m{index}"], f"m{index}")
-    return units.group_by("variant", "crossed").aggregate(units=units.count(), **moments)
+    return units.group_by("variant", "fate").aggregate(units=units.count(), late=units.late.sum(), **moments)
 
 
 def _first_exposures(exposures: ir.Table, scope: Scope) -> ir.Table:
+    """One row a unit seen in the window: its variant, its fate, and when it was first drawn there."""
     start, end = ibis.literal(scope.window.start), ibis.literal(scope.window.end)
+    kept = exposures.rule.startswith(f"{scope.rule}@")
     mine = exposures.filter(
         exposures.environment == scope.environment,
         exposures.flag == scope.flag,
-        exposures.rule == scope.rule,
-        exposures["at"] >= start,
+        (exposures.rule == scope.rule) | kept,
         exposures["at"] < end,
     )
+    if scope.earlier is None:  # Then what was before the window need not be read.
+        mine = mine.filter(mine["at"] >= start)
+    seen, drawn = mine["at"] >= start, mine.rule == scope.rule
+    former, late = _of_earlier(mine, scope.earlier)
     units = mine.group_by("unit").aggregate(
-        variant=mine.variant.min(), last=mine.variant.max(), first_at=mine["at"].min()
+        variant=mine.variant.min(where=seen),
+        last=mine.variant.max(where=seen),
+        first_at=mine["at"].min(where=seen & drawn),
+        before=former.max(),
+        late=late.max(),
     )
-    return units.select("unit", "variant", "first_at", crossed=units.variant != units["last"])
+    units = units.filter(units.variant.notnull())
+    before = units.before | units.first_at.isnull()
+    fate = ibis.cases(
+        (units.variant != units["last"], _Fate.CROSSED), (before, _Fate.BEFORE), else_=_Fate.COUNTED
+    )
+    return units.select("unit", "variant", "first_at", "late", fate=fate)
+
+
+def _of_earlier(mine: ir.Table, earlier: EarlierSplit | None) -> tuple[Any, Any]:
+    """Whether an exposure is the earlier split's, and whether it came after that had changed."""
+    if earlier is None:
+        return ibis.literal(False) & mine.unit.isnull(), ibis.literal(False) & mine.unit.isnull()
+    began = ibis.literal(earlier.began)
+    former = mine.revision.notnull().ifelse(mine.revision < earlier.revision, mine["at"] < began)
+    return former, former & (mine["at"] >= began)
 
 
 def _totals(first: ir.Table, outcomes: ir.Table, scope: Scope, metrics: Sequence[Metric]) -> ir.Table:
@@ -152,7 +192,8 @@ def _table(connection: Any, files: Sequence[str], schema: ibis.Schema) -> ir.Tab
 def _aggregates(
     rows: Sequence[Mapping[str, Any]], metrics: Sequence[Metric], variants: Collection[str]
 ) -> Aggregates:
-    kept = {row["variant"]: row for row in rows if not row["crossed"] and row["variant"] in variants}
+    counted = [row for row in rows if row["fate"] == _Fate.COUNTED]
+    kept = {row["variant"]: row for row in counted if row["variant"] in variants}
     return Aggregates(
         units={variant: row["units"] for variant, row in kept.items()},
         moments={
@@ -160,9 +201,13 @@ def _aggregates(
             for index, metric in enumerate(metrics)
         },
         exclusions=Exclusions(
-            crossovers=sum(row["units"] for row in rows if row["crossed"]),
-            unplanned=sum(
-                row["units"] for row in rows if not row["crossed"] and row["variant"] not in variants
-            ),
+            crossovers=_units(rows, _Fate.CROSSED),
+            enrolled_before=_units(rows, _Fate.BEFORE),
+            late=sum(int(row["late"] or 0) for row in rows),
+            unplanned=sum(row["units"] for row in counted if row["variant"] not in variants),
         ),
     )
+
+
+def _units(rows: Sequence[Mapping[str, Any]], fate: str) -> int:
+    return sum(row["units"] for row in rows if row["fate"] == fate)

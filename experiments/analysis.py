@@ -6,7 +6,7 @@ from datetime import datetime
 
 from experiments.decisions import decide
 from experiments.metrics import Metric, MetricKind
-from experiments.report import Comparison, Exclusions, Findings, MetricReport, Report, Window
+from experiments.report import Comparison, Exclusions, Expected, Findings, MetricReport, Report, Window
 from experiments.rule import DecisionRule
 from experiments.stats import proportions
 from experiments.stats.means import fieller, welch
@@ -15,7 +15,7 @@ from experiments.stats.proportions import Tally
 from experiments.stats.results import Estimate, NotEstimable
 from experiments.stats.sequential import Sequence as ConfidenceSequence
 from experiments.stats.sequential import always_valid
-from experiments.stats.srm import sample_ratio
+from experiments.stats.srm import SampleRatio, sample_ratio
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,8 @@ class Question:
     """Weights by variant, positive, on any scale; control among them."""
     metrics: Sequence[Metric]
     rule: DecisionRule
+    expected: Expected | None = None
+    """What the sample-ratio check expects; None: the planned split."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,20 +75,35 @@ def _findings(question: Question, aggregates: Aggregates) -> Findings:
     variants = [question.control, *others]
     units = {variant: aggregates.units.get(variant, 0) for variant in variants}
     weight = sum(question.planned.values())
+    planned = {variant: question.planned[variant] / weight for variant in variants}
+    expected = question.expected or Expected(shares=planned)
     sequence = ConfidenceSequence(alpha=question.rule.alpha, tuned_for=question.rule.tuned_for)
     return Findings(
         title=question.title,
         unit=question.unit,
         control=question.control,
         units=units,
-        planned={variant: question.planned[variant] / weight for variant in variants},
+        planned=planned,
+        expected=expected,
         metrics={
             metric.key: _metric_report(metric, variants, aggregates.moments.get(metric.key, {}), sequence)
             for metric in question.metrics
         },
-        srm=sample_ratio(units, {variant: question.planned[variant] for variant in variants}),
+        srm=_sample_ratio(units, question, expected),
         exclusions=aggregates.exclusions,
     )
+
+
+def _sample_ratio(
+    units: Mapping[str, int], question: Question, expected: Expected
+) -> SampleRatio | NotEstimable:
+    """Against the plan's own weights where nothing was taken from them: thirds are exact only as weights."""
+    if not expected.taken:
+        return sample_ratio(units, {variant: question.planned[variant] for variant in units})
+    if starved := [variant for variant in units if not expected.shares[variant] > 0.0]:
+        reason = "an earlier split keeps whoever comes, until asked for, out of " + " and ".join(starved)
+        return NotEstimable(reason=reason)
+    return sample_ratio(units, {variant: expected.shares[variant] for variant in units})
 
 
 def _metric_report(

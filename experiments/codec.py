@@ -6,10 +6,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from experiments.metrics import Direction, Metric, MetricKind, PerUnit
+from experiments.model import Plan
 from experiments.report import (
     Comparison,
     Decision,
     Exclusions,
+    Expected,
     MetricReport,
     Report,
     Verdict,
@@ -19,6 +21,8 @@ from experiments.rule import DecisionRule, Guardrail, Method
 from experiments.sentences import sentences
 from experiments.stats.results import Interval, NotEstimable
 from experiments.stats.srm import SampleRatio
+from flags.earlier import EarlierSplit, Taken
+from pointsman.core.model import Range
 from runtime.errors import Invalid
 
 FORMAT: Final = 1
@@ -39,6 +43,7 @@ def to_json(report: Report) -> Json:
         "control": report.control,
         "units": dict(report.units),
         "planned": dict(report.planned),
+        "expected": {"shares": dict(report.expected.shares), "taken": report.expected.taken},
         "alpha": report.rule.alpha,
         "verdict": {**asdict(report.verdict), "missing": list(report.verdict.missing)},
         "srm": _srm_to_json(report.srm),
@@ -94,6 +99,42 @@ def rule_from_json(body: Mapping[str, Any]) -> DecisionRule:
     return DecisionRule(**{**body, "guardrails": guardrails, "method": Method(body["method"])})
 
 
+def plan_to_json(plan: Plan) -> Json:
+    """What an experiment fixed at its start."""
+    earlier = plan.earlier
+    return {
+        "flag_rule": plan.flag_rule,
+        "salt": plan.salt,
+        "weights": dict(plan.weights),
+        "ranges": [list(part) for part in plan.ranges],
+        "earlier": None
+        if earlier is None
+        else {
+            "revision": earlier.revision,
+            "began": earlier.began.isoformat(),
+            "taken": [asdict(part) for part in earlier.taken],
+        },
+    }
+
+
+def plan_from_json(body: Mapping[str, Any]) -> Plan:
+    """KeyError, TypeError or ValueError: not what `plan_to_json` gave, now or in older versions."""
+    earlier = body.get("earlier")
+    return Plan(
+        flag_rule=body["flag_rule"],
+        salt=body["salt"],
+        weights=body["weights"],
+        ranges=tuple(Range(*part) for part in body.get("ranges", ())),
+        earlier=None
+        if earlier is None
+        else EarlierSplit(
+            revision=earlier["revision"],
+            began=datetime.fromisoformat(earlier["began"]),
+            taken=tuple(Taken(**part) for part in earlier["taken"]),
+        ),
+    )
+
+
 def _report(body: Mapping[str, Any]) -> Report:
     definitions = {key: metric_from_json(found) for key, found in body["definitions"].items()}
     return Report(
@@ -102,6 +143,8 @@ def _report(body: Mapping[str, Any]) -> Report:
         control=body["control"],
         units=body["units"],
         planned=body["planned"],
+        # Reports of older versions expected what was planned.
+        expected=Expected(**body.get("expected", {"shares": body["planned"]})),
         metrics={
             key: MetricReport(
                 metric=definitions[key],

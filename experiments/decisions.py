@@ -63,7 +63,7 @@ def _gain(rule: DecisionRule, findings: Findings, variant: str) -> float:
 
 def _distrust(findings: Findings) -> str | None:
     srm, crossovers = findings.srm, findings.exclusions.crossovers
-    seen = sum(findings.units.values()) + crossovers
+    seen = sum(findings.units.values()) + crossovers + findings.exclusions.enrolled_before
     if findings.lag_s > LAG_LIMIT_S:
         return (
             f"acknowledged events have been waiting for {findings.lag_s / 60:.0f} minutes and are not in "

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from experiments.codec import metric_to_json, rule_to_json
+from experiments.codec import metric_to_json, plan_to_json, rule_to_json
 from experiments.model import ExperimentView
 
 
@@ -24,7 +24,7 @@ def view_to_json(view: ExperimentView) -> dict[str, Any]:
         "brief": asdict(design.brief),
         "metrics": [metric_to_json(metric) for metric in design.metrics],
         "decision_rule": rule_to_json(design.decision_rule),
-        "plan": None if view.plan is None else asdict(view.plan),
+        "plan": None if view.plan is None else plan_to_json(view.plan),
         "outcome": None if view.outcome is None else asdict(view.outcome),
         "status": view.status,
         "version": view.version,

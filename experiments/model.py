@@ -8,6 +8,8 @@ from enum import StrEnum
 from experiments.metrics import Metric
 from experiments.report import Decision, Report
 from experiments.rule import DecisionRule
+from flags.earlier import EarlierSplit
+from pointsman.core.model import Split
 
 
 class Status(StrEnum):
@@ -70,6 +72,10 @@ class Plan:
     salt: str
     weights: Mapping[str, int]
     """The planned split: buckets of 100,000 by variant."""
+    ranges: Split = ()
+    """Where those buckets lie; empty in plans of versions that did not write it down."""
+    earlier: EarlierSplit | None = None
+    """On a sticky flag, the split that drew some of the rule's units before. ADR 8."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from experiments.budget import Budget
 from experiments.decisions import LAG_LIMIT_S
 from experiments.events.lake import Lake
 from experiments.events.storage import backlog
+from experiments.expected import expected_of
 from experiments.model import ExperimentView, Status
 from experiments.report import Report, Window
 from experiments.storage import experiments, reports
@@ -134,6 +135,7 @@ def _compute(job: Job, lake: Lake, now: datetime, budget: Budget) -> tuple[Repor
             flag=view.design.flag,
             rule=view.plan.flag_rule,
             window=window,
+            earlier=view.plan.earlier,
         ),
         view.design.metrics,
         variants=question.planned.keys(),
@@ -157,6 +159,7 @@ def question_of(view: ExperimentView) -> Question:
         planned={variant: float(weight) for variant, weight in view.plan.weights.items()},
         metrics=sorted(design.metrics, key=lambda metric: metric.key != primary),
         rule=design.decision_rule,
+        expected=expected_of(view.plan),
     )
 
 

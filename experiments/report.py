@@ -115,6 +115,21 @@ class Exclusions:
     """Rows that name no variant."""
     unplanned: int = 0
     """Units seen in a variant that the planned split does not name."""
+    enrolled_before: int = 0
+    """Units that an earlier split of the sticky flag drew, or that were taken for such: they keep what it
+    gave them, and the present split did not randomise them."""
+    late: int = 0
+    """Of those and of the crossovers, units that still met the earlier split after it had changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What share of the units that are compared each variant should have. ADR 8."""
+
+    shares: Mapping[str, float]
+    """In 0..1; the planned split, but for what an earlier split takes from newcomers."""
+    taken: float = 0.0
+    """The share of all newcomers that an earlier split of the sticky flag keeps by mistake."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +152,8 @@ class Findings:
     """Units analysed in each variant, control first."""
     planned: Mapping[str, float]
     """The planned split as shares in 0..1."""
+    expected: Expected
+    """The planned split as the sample-ratio check expects it."""
     metrics: Mapping[str, MetricReport]
     """By key; the primary first."""
     srm: SampleRatio | NotEstimable

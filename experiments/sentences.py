@@ -31,6 +31,11 @@ def share(value: float) -> str:
     return _minus(f"{100 * value:.2f} %")
 
 
+def fine_share(value: float) -> str:
+    """A share of one to a ten-thousandth of a percent: ``79.9928 %``."""
+    return f"{100 * value:.4f} %"
+
+
 def signed_share(value: float) -> str:
     """A relative difference: ``+4.31 %``."""
     return _minus(f"{100 * value:+.2f} %")

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from experiments.encoding import view_to_json
 from experiments.lifecycle import check_editable, check_step
-from experiments.model import Design, ExperimentAt, ExperimentView, Outcome, Status
+from experiments.model import Design, ExperimentAt, ExperimentView, Outcome, Plan, Status
 from experiments.storage import experiments, reports
 from experiments.validation import (
     check_complete,
@@ -18,7 +18,9 @@ from experiments.validation import (
     check_outcome,
     plan_of,
 )
-from flags.queries import get_flag
+from flags.earlier import EarlierSplit
+from flags.model import FlagAt
+from flags.queries import earlier_split, get_flag, get_state
 from flags.service.opening import open_environment
 from runtime import audit
 from runtime.actors import Actor
@@ -73,6 +75,7 @@ def start(
         raise Locked(
             at.path, f"experiment {other!r} already runs on flag {view.design.flag!r}; stop it first"
         )
+    plan = replace(plan, earlier=_earlier(session, at, view.design.flag, plan))
     started = replace(view, status=Status.RUNNING, plan=plan, started_at=now)
     return _save(session, actor, "start", started, weights=dict(plan.weights), flag_rule=plan.flag_rule)
 
@@ -117,6 +120,13 @@ def request_report(session: Session, at: ExperimentAt, *, now: datetime) -> None
     if view.status is Status.DRAFT:
         raise Locked(at.path, "it is a draft, so there is nothing to report; start it first")
     reports.request(session, view.id, now=now)
+
+
+def _earlier(session: Session, at: ExperimentAt, flag: str, plan: Plan) -> EarlierSplit | None:
+    """What an earlier split still decides of the rule's units. Filters do not change once they are there."""
+    where = FlagAt(at.project, at.environment, flag)
+    rule = next(each for each in get_state(session, where).rules if each.id == plan.flag_rule)
+    return earlier_split(session, where, rule)
 
 
 def _open(session: Session, at: ExperimentAt, expected_version: int) -> ExperimentView:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from experiments.metrics import Metric
 from experiments.report import Comparison, Report, Tone
-from experiments.sentences import amount, level, number, probability, signed_share, span
+from experiments.sentences import amount, fine_share, level, number, probability, signed_share, span
 from experiments.stats.results import Interval, NotEstimable
 
 NOTHING = "\N{EM DASH}"
@@ -102,6 +102,15 @@ def trust(report: Report) -> list[str]:
             f"Sample ratio: {fits} the planned split (χ² = {number(srm.chi2)}, p {probability(srm.p_value)}; "
             "alarm below 0.001)."
         )
+    if report.expected.taken:
+        shares = ", ".join(
+            f"{variant} {fine_share(part)}" for variant, part in report.expected.shares.items()
+        )
+        lines.append(
+            f"Expected shares: {shares}. That is the planned split without the newcomers "
+            f"({fine_share(report.expected.taken)} of all) that an earlier split of the sticky flag keeps by "
+            "mistake."
+        )
     for key, entry in report.metrics.items():
         lines += [
             f"Measured: {key} for {found.n:,} of {report.units[variant]:,} units of {variant}."
@@ -117,7 +126,10 @@ def trust(report: Report) -> list[str]:
         (excluded.missing_unit, "rows without a unit"),
         (excluded.missing_variant, "rows without a variant"),
         (excluded.unplanned, "units in a variant outside the plan"),
+        (excluded.enrolled_before, "units that were enrolled before, by an earlier split of the sticky flag"),
     ):
         if count:
             lines.append(f"Excluded: {count:,} {words}.")
+    if excluded.late:
+        lines.append(f"Late: {excluded.late:,} of those excluded met the earlier split after it had changed.")
     return lines

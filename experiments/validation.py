@@ -120,7 +120,7 @@ def plan_of(design: Design, detail: FlagDetail, environment: str) -> Plan:
     if design.control not in weights:
         available = ", ".join(weights)
         raise Invalid("control", f"{design.control!r} gets no units of rule {rule.id!r}; it has {available}")
-    return Plan(flag_rule=rule.id, salt=detail.flag.salt, weights=weights)
+    return Plan(flag_rule=rule.id, salt=detail.flag.salt, weights=weights, ranges=rule.split)
 
 
 def _splitting_rule(design: Design, rules: Iterable[Rule]) -> Rule:

@@ -7,7 +7,10 @@ import click
 from flags.command_line import transaction
 
 if TYPE_CHECKING:
-    from flags.model import FlagState
+    from sqlalchemy.orm import Session
+
+    from flags.guards import By
+    from flags.model import FlagAt, FlagState, Revision
 
 _project = click.option("--project", "-p", required=True, help="Key of the project.")
 _environment = click.option("--environment", "-e", required=True, help="Key of the environment.")
@@ -16,7 +19,7 @@ _reason = click.option("--reason", default="", help="Why, for the history.")
 
 @click.group()
 def flags() -> None:
-    """List, show, toggle and revert flags; create SDK keys."""
+    """List, show, toggle and revert flags; set approvers; create SDK keys."""
 
 
 @flags.command("list")
@@ -61,16 +64,47 @@ def show_flag(project: str, flag: str) -> None:
 @_reason
 @click.argument("flag")
 @click.argument("to", type=click.Choice(["on", "off"]))
-def toggle_flag(project: str, environment: str, reason: str, flag: str, to: str) -> None:
+@click.option("--propose", is_flag=True, help="Open a change request instead, submitted.")
+def toggle_flag(project: str, environment: str, reason: str, flag: str, to: str, propose: bool) -> None:
     """Switch FLAG on or off in one environment."""
     from flags import queries, service
     from flags.model import FlagAt
 
     at = FlagAt(project, environment, flag)
-    with transaction(reason) as (session, by):
+    if propose:
+        _propose_switch(at, reason, enabled=to == "on")
+        return
+    with transaction(reason, urgent=to == "off") as (session, by):
         version = queries.get_state(session, at).version
         state = service.set_enabled(session, by, at, enabled=to == "on", expected_version=version)
     click.echo(f"{flag} is {_on(state)} in {environment} (version {state.version}).")
+
+
+def _propose_switch(at: "FlagAt", reason: str, *, enabled: bool) -> None:
+    from flags.changes.model import Proposal
+    from flags.service.drafting import create_change, submit_change
+    from flags.service.requests import ChangeAt
+
+    with transaction(reason) as (session, by):
+        made = create_change(session, by, at, Proposal(enabled=enabled))
+        where = ChangeAt(at.project, at.environment, made.id)
+        submit_change(session, by, where, expected_version=made.version)
+    click.echo(f"Change request {made.id} for {at.flag}.")
+
+
+@flags.command("approvers")
+@_project
+@_environment
+@_reason
+@click.argument("count", type=click.IntRange(min=0))
+def set_approvers(project: str, environment: str, reason: str, count: int) -> None:
+    """Have COUNT people approve every change of an environment."""
+    from flags import queries, service
+
+    with transaction(reason) as (session, by):
+        expected = queries.get_environment(session, project, environment).required_approvers
+        service.set_required_approvers(session, by, project, environment, count, expected=expected)
+    click.echo(f"A change in {environment} needs {count} approvals.")
 
 
 @flags.command("revert")
@@ -79,17 +113,30 @@ def toggle_flag(project: str, environment: str, reason: str, flag: str, to: str)
 @_reason
 @click.argument("revision", type=int)
 def revert_revision(project: str, environment: str, reason: str, revision: int) -> None:
-    """Undo REVISION: its flag serves again exactly what it served before."""
+    """Undo REVISION: its flag, segment or holdout is again exactly what it was before."""
     from flags import queries, service
     from flags.model import FlagAt
 
     with transaction(reason) as (session, by):
-        flag = queries.get_revision(session, project, environment, revision).flag
+        found = queries.get_revision(session, project, environment, revision)
+        if found.subject:
+            _revert_around(session, by, found)
+            return
+        flag = found.flag
         version = queries.get_state(session, FlagAt(project, environment, flag)).version
         state = service.revert_revision(session, by, project, environment, revision, expected_version=version)
     click.echo(
         f"{flag} serves in {environment} what it served before revision {revision} (version {state.version})."
     )
+
+
+def _revert_around(session: "Session", by: "By", found: "Revision") -> None:
+    from flags import queries, service
+
+    project, environment = found.project, found.environment
+    version = queries.around_version(session, found)
+    service.revert_around(session, by, project, environment, found.revision, expected_version=version)
+    click.echo(f"{found.subject} is in {environment} what it was before revision {found.revision}.")
 
 
 @flags.group("keys")

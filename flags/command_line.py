@@ -21,10 +21,13 @@ WAITING: Final = "flags.waiting"
 
 
 @contextmanager
-def transaction(reason: str = "", *, rehearsing: bool = False) -> Iterator[tuple["Session", "By"]]:
+def transaction(
+    reason: str = "", *, rehearsing: bool = False, urgent: bool = False
+) -> Iterator[tuple["Session", "By"]]:
     """A transaction and who asks for what is done in it, under the operator's limits.
 
-    ``rehearsing``: nothing of it is kept. Our own errors end the command, every problem on a line.
+    ``rehearsing``: nothing of it is kept. ``urgent``: long changes give way to it. Our own errors end the
+    command, every problem on a line.
     """
     from flags.guards import By
     from runtime.accounts.cli import command_session
@@ -33,7 +36,7 @@ def transaction(reason: str = "", *, rehearsing: bool = False) -> Iterator[tuple
 
     meta = click.get_current_context().meta
     guards, waiting = meta.get(GUARDS, tuple), meta.get(WAITING, lambda: None)
-    with command_session() as (session, actor):
+    with command_session(urgent=urgent) as (session, actor):
         kept_units = Settings.from_environment(os.environ).kept_units
         try:
             yield session, By(actor, reason, guards(), kept_units=kept_units, waiting=waiting())

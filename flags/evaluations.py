@@ -2,14 +2,14 @@
 
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from threading import Lock
+from collections.abc import Callable, Iterator, Mapping
+from threading import Lock, local
 from time import time
 from typing import Final, TypeAlias
 
 from flags.cache import CompiledRuleset
 from flags.model import RulesetId
-from pointsman.core.choice import Choice, Reason
+from pointsman.core.choice import Choice, ErrorCode, Reason
 from pointsman.core.codec import decode
 from pointsman.core.evaluation import Evaluation
 from pointsman.core.model import Flag, Json, Kind
@@ -37,6 +37,26 @@ UnitSets: TypeAlias = Callable[[frozenset[str]], Mapping[str, bytes]]
 """The bodies of unit sets, by digest."""
 
 
+class _Remembered(Mapping[str, Mapping[str, str]]):
+    """What the store says of one unit, for the thread that has just asked: by flag and unit, the variant."""
+
+    def __init__(self) -> None:
+        self._own = local()
+
+    def tell(self, found: Mapping[str, Mapping[str, str]]) -> None:
+        self._own.found = found
+
+    def __getitem__(self, flag: str) -> Mapping[str, str]:
+        found: Mapping[str, str] = self._own.found[flag]
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._own.found)
+
+    def __len__(self) -> int:
+        return len(self._own.found)
+
+
 class Answers:
     """Evaluates one ruleset. What a variant's payload reads as JSON is written once.
 
@@ -44,14 +64,35 @@ class Answers:
     decimal point, all are sent with one (``1.0``), else all are whole. Strict clients tell the two apart.
     """
 
-    def __init__(self, evaluation: Evaluation, for_newcomers: Evaluation | None = None) -> None:
+    def __init__(
+        self, evaluation: Evaluation, for_newcomers: Evaluation | None = None, *, asks: bool = False
+    ) -> None:
         self.evaluation: Final = evaluation
+        self.asks: Final = asks
+        """Whether a flag keeps more units than are handed out, so that the store may have to be asked."""
         self.for_newcomers: Final = for_newcomers or evaluation
         """The same for units that no sticky flag has enrolled: for whoever has looked into the store."""
         ruleset = evaluation.ruleset
         self.flags: Final = {} if ruleset is None else ruleset.flags
+        self._remembered: Final = _Remembered()
+        self._knowing: Final = Evaluation(
+            ruleset,
+            self.for_newcomers.units,
+            now=evaluation.now,
+            attributes=evaluation.attributes,
+            recent=self._remembered,
+        )
         self._heads: dict[str, str] = {}
         self._tails: dict[tuple[str, str, str, str | None], str] = {}
+
+    def is_open(self, choice: Choice) -> bool:
+        """Whether the store of assignments may know what these bytes do not: a set was too large for them."""
+        return choice.error is ErrorCode.GENERAL and self.asks
+
+    def knowing(self, flag: str, unit: str, context: object, stored: Mapping[str, str]) -> Choice:
+        """The choice where ``stored`` are the variants this unit keeps, by sticky flag. Never raises."""
+        self._remembered.tell({key: {unit: variant} for key, variant in stored.items()})
+        return self._knowing.choose(flag, unit, context, None)
 
     def text(self, flag: Flag, choice: Choice) -> str:
         """The choice as an OFREP success. The choice is one of this very evaluation, and no error."""
@@ -96,7 +137,11 @@ class Evaluations:
             bodies = bodies_of(unit_sets_of(ruleset))
             units = {digest: read_units(body) for digest, body in bodies.items()}
             newcomers = {**units, UNPUBLISHED: read_units(write_hashes("", ()))}
-            made = Answers(Evaluation(ruleset, units, now=time), Evaluation(ruleset, newcomers, now=time))
+            made = Answers(
+                Evaluation(ruleset, units, now=time),
+                Evaluation(ruleset, newcomers, now=time),
+                asks=UNPUBLISHED.encode() in compiled.body,
+            )
         with self._lock:
             self._kept[compiled.id] = (made, len(compiled.body))
             self._bytes += len(compiled.body)

@@ -5,14 +5,16 @@ database is restored from a backup beneath a running process.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import replace
 from threading import Lock
 from typing import Final, NamedTuple, TypeAlias
 
+from flags.plain_flags import is_plain
 from flags.storage.rulesets import StoredFlag, StoredRuleset
 from pointsman.core.codec import CodecError, encode
-from pointsman.core.flag_codec import flag_to_wire, read_flag
+from pointsman.core.flag_codec import DEFAULT_UNIT_TYPE, flag_to_wire, read_flag
+from pointsman.core.flag_texts import FlagTexts
 from pointsman.core.model import Flag
 from pointsman.core.references import check_references
 
@@ -22,9 +24,11 @@ _MOST_ENVIRONMENTS: Final = 16
 
 
 class _Fragment(NamedTuple):
-    flag: Flag
-    text: bytes
-    """``"key":{…}`` as it stands in the ruleset."""
+    key: str
+    text: str
+    """As it stands in the ruleset, behind its key."""
+    flag: Flag | None
+    """None: it names nothing outside itself, so that its text is enough."""
 
 
 _Known: TypeAlias = dict[StoredFlag, _Fragment]
@@ -45,9 +49,11 @@ class Fragments:
         former = self._known.get(stored.id.environment_id, {})
         known = {each: former.get(each) or _fragment(each) for each in stored.flags}
         nothing = encode(stored.empty)
-        check_references(replace(stored.empty, flags={each.flag.key: each.flag for each in known.values()}))
+        texts = {each.key: each.text for each in known.values()}
+        read = {each.key: each.flag for each in known.values() if each.flag is not None}
+        check_references(replace(stored.empty, flags=FlagTexts(texts, read)))
         self._keep(stored.id.environment_id, known)
-        return _spliced(nothing, (each.text for each in known.values()))
+        return _spliced(nothing, texts)
 
     def _keep(self, environment_id: int, known: _Known) -> None:
         with self._lock:
@@ -58,15 +64,32 @@ class Fragments:
 
 
 def _fragment(stored: StoredFlag) -> _Fragment:
-    # Straight from the columns, which are in wire form: half the work of the way over the values. What was
+    # Straight from the columns, which are in wire form: less work than the way over the values. What was
     # read from JSON can be given back by JSON, so that one reading says all.
     try:
-        flag = read_flag(stored.key, stored.wire())
-        return _spelled(flag, _canonical(flag_to_wire(flag)))
+        wire = stored.wire()
+        return _plain_fragment(stored, wire) or _spelled(read_flag(stored.key, wire))
     except (CodecError, TypeError, ValueError, RecursionError) as error:
         if not stored.enabled:
             return _fragment_off(stored, error)
         return _fragment_by_values(stored)  # Says what is wrong, or reads what an older release wrote.
+
+
+def _plain_fragment(stored: StoredFlag, wire: dict[str, object]) -> _Fragment | None:
+    """The text of a flag that is plainly in order; None: it must be read to tell."""
+    if stored.sticky or stored.has_more or not is_plain(wire, stored.variants):
+        return None
+    del wire["sticky"]
+    if stored.unit_type == DEFAULT_UNIT_TYPE:
+        del wire["unit_type"]
+    if not stored.epoch:
+        del wire["epoch"]
+    try:
+        text = _canonical(wire)
+        text.encode()
+    except ValueError:  # Not finite, or not Unicode.
+        return None
+    return _Fragment(stored.key, text, None)
 
 
 def _fragment_off(stored: StoredFlag, error: Exception) -> _Fragment:
@@ -77,7 +100,7 @@ def _fragment_off(stored: StoredFlag, error: Exception) -> _Fragment:
         flag = read_flag(stored.key, {**bare, **same, "variants": json.loads(stored.variants)})
     except (CodecError, TypeError, ValueError, RecursionError):
         raise CodecError(f"flags.{stored.key}", f"cannot be served even switched off ({error})") from error
-    return _spelled(flag, _canonical(flag_to_wire(flag)))
+    return _spelled(flag)
 
 
 def _fragment_by_values(stored: StoredFlag) -> _Fragment:
@@ -95,11 +118,11 @@ def _fragment_by_values(stored: StoredFlag) -> _Fragment:
         raise CodecError(f"flags.{stored.key}.{error.field}", error.problem) from error
     if not same:
         raise CodecError(f"flags.{stored.key}", "holds a value JSON cannot give back")
-    return _spelled(flag, body)
+    return _Fragment(flag.key, body, flag)
 
 
-def _spelled(flag: Flag, body: str) -> _Fragment:
-    return _Fragment(flag, f"{_canonical(flag.key)}:{body}".encode())
+def _spelled(flag: Flag) -> _Fragment:
+    return _Fragment(flag.key, _canonical(flag_to_wire(flag)), flag)
 
 
 # One for all: json.dumps makes an encoder for each call.
@@ -108,7 +131,7 @@ _canonical: Final = json.JSONEncoder(
 ).encode
 
 
-def _spliced(nothing: bytes, texts: Iterable[bytes]) -> bytes:
-    flags = b'"flags":{' + b",".join(sorted(texts)) + b"}"
+def _spliced(nothing: bytes, texts: Mapping[str, str]) -> bytes:
+    flags = ",".join(f"{_canonical(key)}:{text}" for key, text in sorted(texts.items()))
     # Keys hold no quote, and segments come behind: the first match is the member itself.
-    return nothing.replace(_NO_FLAGS, flags, 1)
+    return nothing.replace(_NO_FLAGS, f'"flags":{{{flags}}}'.encode(), 1)

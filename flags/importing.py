@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Final
 
 from sqlalchemy.orm import Session
 
@@ -15,6 +16,9 @@ from flags.payloads import Problem
 from flags.validation import check_targeting, check_variants
 from flags.world import World
 from runtime.errors import Invalid, NotFound
+from runtime.urgent import Lane
+
+_FIRST_VERSION: Final = 1
 
 
 class Action(StrEnum):
@@ -53,8 +57,9 @@ def plan(session: Session, project: str, environment: str, found: Import, *, upd
     segments |= {each.key for each in found.segments}
     variants: dict[str, frozenset[str]] = {}
     world = World(segments=frozenset(segments), variants=variants)
+    known = _known_flags(session, project)
     for each in found.flags:
-        line = _flag_line(session, project, environment, each, world, update=update)
+        line = _flag_line(session, project, environment, each, known.get(each.key), world, update=update)
         lines.append(line)
         if line.action is not Action.REFUSE:
             variants[each.key] = frozenset(each.variants)
@@ -66,7 +71,8 @@ def carry_out(
 ) -> Plan:
     """Import what the plan says, in the caller's transaction, and give the plan.
 
-    Invalid, Locked, ApprovalRequired: as the service's commands; then nothing of it is to be committed.
+    Invalid, Locked, ApprovalRequired: as the service's commands. Busy: something urgent waits. Then nothing
+    of it is to be committed.
     """
     planned = plan(session, project, environment, found, update=update)
     todo = {
@@ -76,11 +82,23 @@ def carry_out(
     }
     for segment in found.segments:
         _put_segment(session, by, project, environment, segment, todo.get(("segment", segment.key)))
+    lane = Lane(session)
     wanted = [each for each in found.flags if ("flag", each.key) in todo]
+    new = {key for (what, key), action in todo.items() if what == "flag" and action is Action.CREATE}
     for each in wanted:
-        _put_flag(session, by, project, each)
-    for each in wanted:
-        _target(session, by, FlagAt(project, environment, each.key), each)
+        lane.give_way()
+        if each.key in new:
+            _create_flag(session, by, project, each)
+        else:
+            _edit_flag(session, by, project, each)
+    # Nothing that is read here waits to be written but audit entries, and these are best written together.
+    with session.no_autoflush:
+        for each in (each for each in wanted if each.key in new):
+            lane.give_way()
+            _target(session, by, FlagAt(project, environment, each.key), each, is_new=True)
+    for each in (each for each in wanted if each.key not in new):
+        lane.give_way()
+        _target(session, by, FlagAt(project, environment, each.key), each, is_new=False)
     return planned
 
 
@@ -101,13 +119,19 @@ def _segment_line(
 
 
 def _flag_line(
-    session: Session, project: str, environment: str, each: ImportedFlag, world: World, *, update: bool
+    session: Session,
+    project: str,
+    environment: str,
+    each: ImportedFlag,
+    detail: FlagDetail | None,
+    world: World,
+    *,
+    update: bool,
 ) -> Line:
     problems = [*check_variants(each.kind, each.variants), *_targeting_problems(each, world)]
     if problems:
         field, problem = problems[0]
         return _line(each, Action.REFUSE, f"{field} {problem}")
-    detail = _flag(session, project, each.key)
     if detail is None:
         return _line(each, Action.CREATE)
     if detail.flag.archived_at is not None:
@@ -163,38 +187,39 @@ def _put_segment(
         service.edit_segment(session, by, project, environment, draft, expected_version=stored.version)
 
 
-def _put_flag(session: Session, by: By, project: str, each: ImportedFlag) -> None:
-    detail = _flag(session, project, each.key)
-    if detail is None:
-        new = NewFlag(
-            key=each.key,
-            kind=each.kind,
-            variants=each.variants,
-            name=each.source[:200],
-            description=each.description,
-            off=each.off,
-            default=each.default,
-        )
-        service.create_flag(session, by, project, new)
-        return
+def _create_flag(session: Session, by: By, project: str, each: ImportedFlag) -> None:
+    new = NewFlag(
+        key=each.key,
+        kind=each.kind,
+        variants=each.variants,
+        name=each.source[:200],
+        description=each.description,
+        off=each.off,
+        default=each.default,
+    )
+    service.create_flag(session, by, project, new)
+
+
+def _edit_flag(session: Session, by: By, project: str, each: ImportedFlag) -> None:
+    flag = queries.get_flag(session, project, each.key).flag
     # Variants that only rules elsewhere serve stay.
-    variants = {**detail.flag.variants, **each.variants}
-    edit = FlagEdit(variants=variants)
-    service.edit_flag(session, by, project, each.key, edit, expected_version=detail.flag.version)
+    edit = FlagEdit(variants={**flag.variants, **each.variants})
+    service.edit_flag(session, by, project, each.key, edit, expected_version=flag.version)
 
 
-def _target(session: Session, by: By, at: FlagAt, each: ImportedFlag) -> None:
-    state = queries.get_state(session, at)
-    state = service.set_targeting(session, by, at, _over(state, each), expected_version=state.version)
+def _target(session: Session, by: By, at: FlagAt, each: ImportedFlag, *, is_new: bool) -> None:
+    version, wanted = _FIRST_VERSION, each.targeting
+    if not is_new:
+        stored = queries.get_state(session, at)
+        version, wanted = stored.version, _over(stored, each)
+    state = service.set_targeting(session, by, at, wanted, expected_version=version)
     if state.enabled != each.enabled:
         service.set_enabled(session, by, at, enabled=each.enabled, expected_version=state.version)
 
 
-def _flag(session: Session, project: str, key: str) -> FlagDetail | None:
-    try:
-        return queries.get_flag(session, project, key)
-    except NotFound:
-        return None
+def _known_flags(session: Session, project: str) -> dict[str, FlagDetail]:
+    """Every flag of the project, archived ones too, by key."""
+    return {each.flag.key: each for each in queries.every_flag(session, project)}
 
 
 def _segment(session: Session, project: str, environment: str, key: str) -> SegmentView | None:

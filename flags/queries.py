@@ -1,12 +1,16 @@
 """Reads, as views. Nothing here writes, so any of them may run in a reading session."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 from sqlalchemy.orm import Session
 
 from flags.assignments import Assignment, UnitView
+from flags.earlier import EarlierSplit, newest_epoch, taken
+from flags.encoding import segment_json
 from flags.entry import unit_problem
+from flags.filters import wrongly_in
 from flags.labels import read_search
 from flags.layering import layer_view
 from flags.limits import MOST_ROWS, NAME_CHARACTERS
@@ -37,6 +41,7 @@ from flags.storage import (
     unit_sets,
 )
 from flags.validation import check_text, refuse
+from pointsman.core.model import Json, Rule
 from runtime.errors import Invalid, NotFound, Unauthenticated
 from runtime.tokens import fingerprint
 
@@ -99,6 +104,14 @@ def list_flags(
     found = states.states_of(session, [flag.id for flag in page.items])
     details = tuple(FlagDetail(flag=flag, states=found.get(flag.id, ())) for flag in page.items)
     return Page(items=details, total=page.total, offset=page.offset)
+
+
+def every_flag(session: Session, project: str) -> tuple[FlagDetail, ...]:
+    """Every flag of a project, archived or not, with its states. NotFound (the project)."""
+    get_project(session, project)
+    found = flags.all_flags(session, project)
+    by_flag = states.states_of(session, [flag.id for flag in found])
+    return tuple(FlagDetail(flag=flag, states=by_flag.get(flag.id, ())) for flag in found)
 
 
 def get_flag(session: Session, project: str, flag: str) -> FlagDetail:
@@ -187,6 +200,32 @@ def environments_with_late(session: Session, after: int) -> frozenset[int]:
     return assignments.environments_with_late(session, after)
 
 
+def earlier_split(session: Session, at: FlagAt, rule: Rule) -> EarlierSplit | None:
+    """What an earlier split of this rule still decides; None: nothing, there was none. NotFound."""
+    state = get_state(session, at)
+    kept = [each.kept for each in state.kept]
+    epoch = newest_epoch(kept, rule.id)
+    if epoch is None:
+        return None
+    digests = frozenset(digest for each in kept for digest in each.units)
+    bodies = unit_sets_in(session, state.environment_id, digests)
+    found = revisions.began(session, state.environment_id, state.flag_id, epoch)
+    # A new holdout opens epochs without a revision of the flag's own; it keeps every unit of the rule, so
+    # all that must be known is that they were there before.
+    newest = get_environment(session, at.project, at.environment).revision
+    revision, began = found or (newest, datetime.now(UTC))
+    return EarlierSplit(
+        revision=revision,
+        began=began,
+        taken=taken(kept, rule, lambda digest: wrongly_in(bodies[digest]) if digest in bodies else 0.0),
+    )
+
+
+def stored_of_unit(session: Session, environment_id: int, unit: str) -> dict[str, str]:
+    """The variant that a unit keeps with each sticky flag of an environment; empty for what is no unit."""
+    return {} if unit_problem(unit) else assignments.of_unit_in(session, environment_id, unit)
+
+
 def has_due_switches(session: Session, at: EnvironmentView, now: int) -> bool:
     """Whether a flag there has a switch whose instant (seconds since 1970) has come."""
     waiting = states.with_switches(session, at.id).values()
@@ -236,6 +275,24 @@ def list_revisions(
         _flag(session, project, flag)
     below = None if before is None else max(0, min(before, MOST_ROWS))
     return revisions.revisions(session, at, flag=flag, before=below, limit=max(0, min(limit, MOST_AT_ONCE)))
+
+
+def around_version(session: Session, revision: Revision) -> int:
+    """What ``revert_around`` expects for a revision of what is no flag, as that stands now. NotFound."""
+    at = get_environment(session, revision.project, revision.environment)
+    if revision.subject == "holdout":
+        return at.holdout
+    found = segments.segment(session, at, revision.subject.partition(":")[2])
+    return 0 if found is None else found.version
+
+
+def around_now(session: Session, revision: Revision) -> dict[str, Json] | None:
+    """How the subject of such a revision stands now, as the history spells it; None: it is gone. NotFound."""
+    at = get_environment(session, revision.project, revision.environment)
+    if revision.subject == "holdout":
+        return {"holdout": at.holdout}
+    found = segments.segment(session, at, revision.subject.partition(":")[2])
+    return None if found is None else segment_json(found)
 
 
 def get_revision(session: Session, project: str, environment: str, number: int) -> Revision:

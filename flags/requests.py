@@ -9,10 +9,11 @@ from flags.changes.model import ChangeRequest, ChangeState
 from flags.encoding import served_json
 from flags.guards import By
 from flags.limits import MOST_APPROVERS, MOST_ROWS
-from flags.model import FlagAt, Page, served
+from flags.model import Page, served
 from flags.queries import MOST_AT_ONCE, get_environment, get_flag, get_state
 from flags.revisions import Difference, differences
 from flags.service.approving import apply_change
+from flags.service.around import shown_around
 from flags.service.requests import ChangeAt
 from flags.storage import changes
 from pointsman.core.model import Json
@@ -68,13 +69,13 @@ def list_changes(
 
 def rehearse(session: Session, by: By, request: ChangeRequest) -> Rehearsal:
     """Do what the request proposes, look at it, and take it back; the session must be a rehearsal's."""
-    before = _served(session, request.at)
+    before = _shown(session, request)
     problem, moved_on = "", False
     nested = session.begin_nested()
     try:
         # Whether enough people have approved is shown by itself.
         apply_change(session, replace(by, reason="", approvals=MOST_APPROVERS), request)
-        after = _served(session, request.at)
+        after = _shown(session, request)
     except PointsmanError as error:
         problem, moved_on, after = str(error), isinstance(error, Conflict), before
     finally:
@@ -88,5 +89,8 @@ def rehearse(session: Session, by: By, request: ChangeRequest) -> Rehearsal:
     )
 
 
-def _served(session: Session, at: FlagAt) -> dict[str, Json] | None:
+def _shown(session: Session, request: ChangeRequest) -> dict[str, Json] | None:
+    at = request.at
+    if not request.of_flag:
+        return shown_around(session, get_environment(session, at.project, at.environment), request.proposal)
     return served_json(served(get_flag(session, at.project, at.flag).flag, get_state(session, at)))

@@ -3,9 +3,11 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from flags.weights import percent_of_buckets
+from pointsman.core.bucketing import BUCKETS
 from pointsman.core.model import Json, Range, Split
 from pointsman.core.splits import moved, weights_of
 from pointsman.errors import SplitError
@@ -87,11 +89,7 @@ def _rules(before: Wire, after: Wire) -> Iterator[Difference]:
 
 def _rule(field: str, old: Wire | None, new: Wire | None) -> Iterator[Difference]:
     if old is None or new is None:
-        yield Difference(
-            field=field,
-            before=None if old is None else shares(old.get("split")),
-            after=None if new is None else shares(new.get("split")),
-        )
+        yield from _whole_rule(field, old, new)
         return
     for name in sorted(old.keys() | new.keys()):
         if _text(old.get(name)) == _text(new.get(name)):
@@ -100,8 +98,54 @@ def _rule(field: str, old: Wire | None, new: Wire | None) -> Iterator[Difference
             yield _split_difference(f"{field}.split", old["split"], new["split"])
         else:
             yield Difference(
-                field=f"{field}.{name}", before=_words(old.get(name)), after=_words(new.get(name))
+                field=f"{field}.{name}", before=_told(name, old.get(name)), after=_told(name, new.get(name))
             )
+
+
+def _whole_rule(field: str, old: Wire | None, new: Wire | None) -> Iterator[Difference]:
+    """A rule that is new or gone, whole: whoever approves it must see whom it is for, and when."""
+    yield _only(field, "split", old, new)
+    rule = (new if old is None else old) or {}
+    for name in sorted(rule.keys() - {"id", "split"}):
+        if rule[name]:
+            yield _only(f"{field}.{name}", name, old, new)
+
+
+def _only(field: str, name: str, old: Wire | None, new: Wire | None) -> Difference:
+    return Difference(
+        field=field,
+        before=None if old is None else _told(name, old.get(name)),
+        after=None if new is None else _told(name, new.get(name)),
+    )
+
+
+def _told(name: str, value: Json) -> str:
+    if name == "split":
+        return shares(value)
+    if name == "gates" and isinstance(value, list):
+        return ", ".join(_gate(each) for each in value if isinstance(each, dict)) or "–"
+    if name == "window" and isinstance(value, dict):
+        edges = ((value.get("start"), "from"), (value.get("end"), "until"))
+        return " ".join(f"{word} {_instant(edge)}" for edge, word in edges if edge is not None)
+    return _words(value)
+
+
+def _gate(gate: dict[str, Json]) -> str:
+    """What a gate lets in: ``coverage 80 %``, ``layer checkout 50 %``."""
+    hashing, spans = _object(gate.get("hashing")), gate.get("spans")
+    held = [each for each in spans if isinstance(each, list)] if isinstance(spans, list) else []
+    width = 0
+    for start, end in held:
+        width += int(end) - int(start)  # type: ignore[arg-type]
+    name = " ".join(str(gate[part]) for part in ("kind", "name") if gate.get(part))
+    return f"{name} {_percent(width, int(hashing.get('buckets') or 0) or BUCKETS)} %"  # type: ignore[arg-type]
+
+
+def _instant(seconds: Json) -> str:
+    try:
+        return datetime.fromtimestamp(int(seconds), UTC).isoformat()  # type: ignore[arg-type]
+    except (OverflowError, OSError, ValueError):  # Beyond the year 9999.
+        return str(seconds)
 
 
 def _split_difference(field: str, old: Json, new: Json) -> Difference:

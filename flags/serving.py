@@ -1,5 +1,6 @@
 """What hot handlers need, in two ways: without ever waiting, or waiting for SQL, Redis and compilers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -49,6 +50,13 @@ class Source(Protocol):
         """The evaluation of the key's ruleset."""
         ...
 
+    def stored(self, access: SdkAccess, unit: str) -> Mapping[str, str] | None:
+        """The variants this unit keeps, by sticky flag; None: there is no store of them here.
+
+        Only looks: nobody is enrolled by it.
+        """
+        ...
+
 
 class AtHand:
     """From memory only: for the event loop."""
@@ -79,6 +87,9 @@ class AtHand:
             raise NeedsThread
         return found
 
+    def stored(self, access: SdkAccess, unit: str) -> Mapping[str, str] | None:
+        raise NeedsThread
+
 
 class Waiting:
     """From wherever it is: for a thread."""
@@ -102,6 +113,10 @@ class Waiting:
         return found or self._parts.evaluations.of(
             self._compiled(access), lambda digests: self._unit_sets(access, digests)
         )
+
+    def stored(self, access: SdkAccess, unit: str) -> Mapping[str, str] | None:
+        with self._parts.database.reading() as session:
+            return queries.stored_of_unit(session, access.environment_id, unit)
 
     def _unit_sets(self, access: SdkAccess, digests: frozenset[str]) -> dict[str, bytes]:
         with self._parts.database.reading() as session:

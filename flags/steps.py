@@ -24,7 +24,7 @@ class LateUnits:
 
     def __init__(self, database: Database, by: By) -> None:
         self._database = database
-        self._by = replace(by, reason="enrolled late")
+        self._by = replace(by, reason="enrolled late", guards=())
         self._seen: int | None = None
 
     def __call__(self, _now: datetime) -> bool:

@@ -15,6 +15,7 @@ from pointsman.address import Address
 from pointsman.core.codec import encode
 from pointsman.core.evaluation import Evaluation
 from pointsman.core.references import unit_sets_of
+from pointsman.core.unit_sets import UNPUBLISHED
 from pointsman.poller import Poller
 from pointsman.private_file import read_private
 from pointsman.ruleset_file import Held, RulesetFile
@@ -95,7 +96,7 @@ class Mirror:
             compiled=CompiledRuleset(
                 id=RulesetId(environment_id=0, revision=ruleset.revision, stamp=tag), body=body, etag=tag
             ),
-            answers=Answers(Evaluation(ruleset, held.units, now=time)),
+            answers=Answers(Evaluation(ruleset, held.units, now=time), asks=UNPUBLISHED.encode() in body),
             digests=unit_sets_of(ruleset),
         )
         log.info("serving revision %d of %s/%s", ruleset.revision, ruleset.project, ruleset.environment)

@@ -1,5 +1,7 @@
 """Where the server's own handlers take what they need from, in a relay: memory only."""
 
+from collections.abc import Mapping
+
 from flags.evaluations import Answers
 from flags.model import SdkAccess
 from flags.representations import Encoding, Representation, Representations
@@ -48,6 +50,11 @@ class RelaySource:
         """The evaluation of the ruleset."""
         del access
         return self._current().answers
+
+    def stored(self, access: SdkAccess, unit: str) -> Mapping[str, str] | None:
+        """None: the store of assignments is the server's."""
+        del access, unit
+        return None
 
     def _current(self) -> Mirrored:
         current = self._mirror.current

@@ -1,6 +1,6 @@
 """Who does a thing: written beside every change."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -19,6 +19,8 @@ class Actor:
 
     kind: ActorKind
     name: str
+    owner: str = field(default="", compare=False)
+    """Who made the token that acts, as ``kind:name``; empty: nobody stands behind it."""
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.name}"

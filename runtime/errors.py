@@ -6,9 +6,11 @@ PointsmanError
 ├── Conflict         somebody else changed it first; carries both versions
 ├── Locked           it may not change now; says why
 │   └── ApprovalRequired  it changes only by an approved change request
+│       └── TooFewApprovals  which this request is not yet
 ├── Unauthenticated  who is asking is unknown
 ├── Forbidden        who is asking may not
-└── TooMany          too often, or too many at once; says when to come back
+├── TooMany          too often, or too many at once; says when to come back
+└── Busy             not now, though nothing is wrong with it; says when to come back
 """
 
 from collections.abc import Mapping
@@ -94,6 +96,14 @@ class ApprovalRequired(Locked):
         return {"required_approvers": self.required}
 
 
+class TooFewApprovals(ApprovalRequired):
+    """Change request ``number`` has ``found`` of the ``required`` approvals."""
+
+    def __init__(self, number: int, found: int, required: int) -> None:
+        super().__init__(f"change request {number}", required)
+        self.args = (f"change request {number} has {found} of the {required} approvals a change here needs",)
+
+
 class Unauthenticated(PointsmanError):
     """No valid credentials came with the request."""
 
@@ -110,6 +120,16 @@ class TooMany(PointsmanError):
     """Whoever asks has reached a limit; it may ask again in ``retry_after_s`` whole seconds."""
 
     code = "too_many_requests"
+
+    def __init__(self, problem: str, *, retry_after_s: int) -> None:
+        super().__init__(problem)
+        self.retry_after_s = retry_after_s
+
+
+class Busy(PointsmanError):
+    """It could not be done now, and nothing of it was; come back in ``retry_after_s`` whole seconds."""
+
+    code = "busy"
 
     def __init__(self, problem: str, *, retry_after_s: int) -> None:
         super().__init__(problem)

@@ -4,7 +4,7 @@ import hashlib
 import json
 import zlib
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, from_json, to_json
@@ -79,10 +79,22 @@ def judge(raw: bytes, *, received_us: int) -> Batch:
     )
 
 
-def accepted(raw: bytes, rejected: dict[int, str]) -> list[dict[str, Any]]:
-    """The accepted events of a stored batch, as plain JSON objects in their order."""
-    events: list[dict[str, Any]] = from_json(raw)["events"]
-    return [event for index, event in enumerate(events) if index not in rejected]
+class Content(NamedTuple):
+    """What a stored batch holds: the accepted events in their order, and what its sender says of itself."""
+
+    events: list[dict[str, Any]]
+    evaluations: dict[str, dict[str, int]]
+    """By flag and variant."""
+    device: str | None
+    revision: int | None
+
+
+def accepted(raw: bytes, rejected: dict[int, str]) -> Content:
+    """What counts of a stored batch, as plain JSON objects."""
+    envelope = from_json(raw)
+    events: list[dict[str, Any]] = envelope["events"]
+    kept = [event for index, event in enumerate(events) if index not in rejected] if rejected else events
+    return Content(kept, envelope.get("evaluations", {}), envelope.get("device"), envelope.get("revision"))
 
 
 def _gunzip(body: bytes) -> bytes:
@@ -99,10 +111,13 @@ def _gunzip(body: bytes) -> bytes:
 def _envelope(raw: bytes) -> Any:
     value = read_batch(raw)
     try:
-        return ENVELOPE.validate_python(value)
+        envelope = ENVELOPE.validate_python(value)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise Invalid(_path(first) or "body", _words(first)) from None
+    if not envelope.events and not envelope.evaluations:
+        raise Invalid("events", "must hold at least 1 event, unless evaluations are told")
+    return envelope
 
 
 def _judge_events(events: list[Any], received_us: int) -> dict[int, str]:

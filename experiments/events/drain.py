@@ -18,13 +18,14 @@ import logging
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
 from experiments.events import instances, storage
-from experiments.events.batch import accepted, unpack
+from experiments.events.batch import Content, accepted, unpack
 from experiments.events.enrolling import Enrolling
 from experiments.events.lake import TABLES, Lake
 from experiments.events.tally import Tally
@@ -37,8 +38,24 @@ log = logging.getLogger("pointsman.events")
 EnvironmentName = Callable[[int], str]
 """From an environment's row id to ``project/environment``, as the event tables spell it."""
 
-Listeners = tuple[Tally, Enrolling]
-"""Who hears of every event of a drain on its way."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listening:
+    """Who hears of a drain's batches and events on their way."""
+
+    tally: Tally
+    enrolling: Enrolling
+    senders: instances.Senders
+
+    def begin(self, batch: storage.StoredBatch, content: Content) -> None:
+        """A batch comes; its events follow."""
+        self.tally.add_evaluations(batch.environment_id, content.evaluations, batch.received_at)
+        self.senders.hear(batch.batch, content)
+
+    def add(self, environment_id: int, event: dict[str, Any]) -> None:
+        """One of its events."""
+        self.tally.add(environment_id, event)
+        self.enrolling.add(environment_id, event)
 
 
 def drain_once(database: Database, lake: Lake, name_of: EnvironmentName, *, now: datetime) -> int:
@@ -49,14 +66,17 @@ def drain_once(database: Database, lake: Lake, name_of: EnvironmentName, *, now:
         return 0
     with database.reading() as session:
         batches = storage.batches_of(session, drain)
-    tally = Tally()
-    enrolling = Enrolling.among(database, {batch.environment_id for batch in batches})
-    _write(lake, drain, batches, name_of, (tally, enrolling))
-    enrolling.write(database, name_of)
+    listening = Listening(
+        tally=Tally(),
+        enrolling=Enrolling.among(database, {batch.environment_id for batch in batches}),
+        senders=instances.Senders(),
+    )
+    _write(lake, drain, batches, name_of, listening)
+    listening.enrolling.write(database, name_of)
     with database.session() as session:
         if storage.finish_drain(session, drain, now=now):
-            instances.note(session, batches)
-            tally.write(session)
+            instances.note(session, batches, listening.senders)
+            listening.tally.write(session)
     return drain.events
 
 
@@ -77,12 +97,12 @@ def _write(
     drain: storage.Drain,
     batches: tuple[storage.StoredBatch, ...],
     name_of: EnvironmentName,
-    listeners: Listeners,
+    listening: Listening,
 ) -> None:
     from experiments.events.columns import to_tables
 
     old = [batch.batch for batch in batches if batch.received_at < drain.writing_since]
-    for table, rows in to_tables(_rows(batches, name_of, listeners)).items():
+    for table, rows in to_tables(_rows(batches, name_of, listening)).items():
         if not lake.has(table, drain.writer, drain.number):
             fresh = lake.without_known(table, rows, old)
             if fresh.num_rows:
@@ -92,13 +112,14 @@ def _write(
 
 
 def _rows(
-    batches: tuple[storage.StoredBatch, ...], name_of: EnvironmentName, listeners: Listeners
+    batches: tuple[storage.StoredBatch, ...], name_of: EnvironmentName, listening: Listening
 ) -> Iterator[tuple[str, str, dict[str, object]]]:
     names = {batch.environment_id: name_of(batch.environment_id) for batch in batches}
     for batch in batches:
         if batch.body is None:  # finished by another worker between our two transactions
             continue
-        for event in accepted(unpack(batch.body, batch.encoding), batch.rejected):
-            for each in listeners:
-                each.add(batch.environment_id, event)
+        content = accepted(unpack(batch.body, batch.encoding), batch.rejected)
+        listening.begin(batch, content)
+        for event in content.events:
+            listening.add(batch.environment_id, event)
             yield names[batch.environment_id], batch.batch, event

@@ -4,13 +4,14 @@ Nothing lost stays hidden: what an SDK had to drop and what the platform refused
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 from sqlalchemy import JSON, BigInteger, ForeignKey, String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from experiments.events.batch import Content
 from experiments.events.storage import StoredBatch
 from runtime.database import Base, UtcDateTime
 
@@ -34,6 +35,9 @@ class SdkInstanceRow(Base):
     rejected: Mapped[int] = mapped_column(BigInteger)
     reason: Mapped[str | None] = mapped_column(String(300))
     dropped: Mapped[dict[str, int]] = mapped_column(JSON)
+    # What it calls its machine, and the revision of the ruleset it evaluates by, as it said last.
+    device: Mapped[str | None] = mapped_column(String(64))
+    revision: Mapped[int | None] = mapped_column(BigInteger)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +52,36 @@ class SdkInstance:
     reason: str | None
     dropped: Mapping[str, int]
     """By cause, since the process began."""
+    device: str | None
+    """What it calls the machine it runs on."""
+    revision: int | None
+    """Of the ruleset it evaluated by when it was last heard of."""
 
 
-def note(session: Session, batches: Sequence[StoredBatch]) -> None:
+@dataclass(slots=True)
+class Senders:
+    """What the batches of a drain say of their senders, by batch."""
+
+    _said: dict[str, Content] = field(default_factory=dict)
+
+    def hear(self, batch: str, content: Content) -> None:
+        """What one batch says."""
+        self._said[batch] = content._replace(events=[], evaluations={})
+
+    def of(self, batch: str) -> Content | None:
+        """It again; None: its body was gone, for another worker had finished it."""
+        return self._said.get(batch)
+
+
+def note(session: Session, batches: Sequence[StoredBatch], senders: Senders) -> None:
     """Add what these batches say; called once for each, in the transaction that finishes their drain."""
     for batch in batches:
         row = _row(session, batch)
         row.sdk = batch.sdk
+        said = senders.of(batch.batch)
+        if said is not None and batch.received_at >= row.seen_at:
+            row.device = said.device or row.device
+            row.revision = row.revision if said.revision is None else said.revision
         row.seen_at = max(row.seen_at, batch.received_at)
         row.accepted += batch.events - len(batch.rejected)
         row.rejected += len(batch.rejected)
@@ -82,6 +109,8 @@ def of_environment(session: Session, environment_id: int) -> tuple[SdkInstance, 
             rejected=row.rejected,
             reason=row.reason,
             dropped={name: count for name, count in sorted(row.dropped.items()) if count},
+            device=row.device,
+            revision=row.revision,
         )
         for row in rows
     )

@@ -29,7 +29,8 @@ def _count_members(batch: Any) -> int:
     """Of a batch as programs send them; what is odder counts too little, and so gets the thorough look."""
     if type(batch) is not dict:
         return 0
-    objects = [batch, batch.get("dropped")]
+    told = batch.get("evaluations")
+    objects = [batch, batch.get("dropped"), told, *(told.values() if type(told) is dict else ())]
     events = batch.get("events")
     for event in events if type(events) is list else ():
         if type(event) is dict:

@@ -1,6 +1,6 @@
-"""Exposures of a drain, counted per flag, variant and day on their way to the lake."""
+"""Exposures and evaluations of a drain, counted per flag, variant and day on their way to the lake."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
@@ -29,10 +29,22 @@ class Tally:
             return
         at_us = event["at_us"]
         counts = self._counts.setdefault(environment_id, {})
-        # How many, and when the last was: two numbers in one list cost one look-up for each event.
-        found = counts.setdefault((event["flag"], event["variant"], at_us // _US_A_DAY), [0, 0])
+        # Exposures, when the last was, evaluations: numbers in one list cost one look-up for each event.
+        found = counts.setdefault((event["flag"], event["variant"], at_us // _US_A_DAY), [0, 0, 0])
         found[0] += 1
         found[1] = max(found[1], at_us)
+
+    def add_evaluations(
+        self, environment_id: int, evaluations: Mapping[str, Mapping[str, int]], received_at: datetime
+    ) -> None:
+        """Count evaluations, which tell no time of their own: they count for when they arrived."""
+        at_us = int(received_at.timestamp() * 1_000_000)
+        counts = self._counts.setdefault(environment_id, {})
+        for flag, variants in evaluations.items():
+            for variant, count in variants.items():
+                found = counts.setdefault((flag, variant, at_us // _US_A_DAY), [0, 0, 0])
+                found[1] = max(found[1], at_us)
+                found[2] += count
 
     def write(self, session: Session) -> None:
         """Add the counts in the caller's transaction."""
@@ -41,12 +53,12 @@ class Tally:
 
 
 def _summaries(counts: dict[Key, list[int]]) -> Iterator[UsageSummary]:
-    for (flag, variant, day), (exposures, last_us) in counts.items():
+    for (flag, variant, day), (exposures, last_us, evaluations) in counts.items():
         yield UsageSummary(
             flag=flag,
             variant=variant,
             day=_EPOCH + timedelta(days=day),
-            evaluations=0,
+            evaluations=evaluations,
             exposures=exposures,
             last_seen=datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=last_us),
         )

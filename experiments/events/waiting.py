@@ -42,6 +42,6 @@ def _exposures(session: Session, environment_id: int, flags: frozenset[str]) -> 
     for batch in storage.waiting(session, environment_id):
         if batch.body is None:  # Drained meanwhile: its units are enrolled already.
             continue
-        for event in accepted(unpack(batch.body, batch.encoding), batch.rejected):
+        for event in accepted(unpack(batch.body, batch.encoding), batch.rejected).events:
             if event["type"] == "exposure" and event["flag"] in flags:
                 yield exposed_of(event)

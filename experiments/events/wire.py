@@ -2,10 +2,18 @@
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    field_validator,
+)
 
 MOST_EVENTS: Final = 1_000
 LONGEST_JSON: Final = 16_384
+MOST_VARIANTS: Final = 20
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=256)]
@@ -13,6 +21,7 @@ Token = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 Words = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Moment = Annotated[int, Field(ge=0, lt=2**63)]
 """Microseconds since 1970-01-01 UTC."""
+Evaluations = Annotated[int, Field(ge=1, lt=2**53)]
 Amount = Annotated[float, Field(ge=0)]
 
 
@@ -71,12 +80,21 @@ class Envelope(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     batch: Token
-    events: Annotated[list[Any], Field(min_length=1, max_length=MOST_EVENTS)]
+    events: Annotated[list[Any], Field(max_length=MOST_EVENTS)]
     sdk: Words | None = None
     instance: Token | None = None
+    device: Words | None = None
+    """What the sending process calls the machine it runs on."""
+    revision: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    """Of the ruleset it evaluates by now."""
     dropped: Annotated[dict[Words, Annotated[int, Field(ge=0, lt=2**63)]], Field(max_length=32)] = Field(
         default_factory=dict
     )
+    evaluations: Annotated[
+        dict[Name, Annotated[dict[Name, Evaluations], Field(min_length=1, max_length=MOST_VARIANTS)]],
+        Field(max_length=MOST_EVENTS),
+    ] = Field(default_factory=dict)
+    """By flag and variant, how often it was chosen since this instance last told."""
 
 
 ENVELOPE: Final = TypeAdapter(Envelope)

@@ -7,14 +7,20 @@ from typing import Any
 from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
-from experiments.codec import metric_from_json, metric_to_json, rule_from_json, rule_to_json
+from experiments.codec import (
+    metric_from_json,
+    metric_to_json,
+    plan_from_json,
+    plan_to_json,
+    rule_from_json,
+    rule_to_json,
+)
 from experiments.model import (
     Brief,
     Design,
     ExperimentAt,
     ExperimentView,
     Outcome,
-    Plan,
     Status,
 )
 from experiments.report import Decision
@@ -77,7 +83,7 @@ def save(session: Session, view: ExperimentView, *, expected_version: int) -> bo
         **_design_columns(view.design),
         "status": view.status,
         "version": expected_version + 1,
-        "plan": None if view.plan is None else asdict(view.plan),
+        "plan": None if view.plan is None else plan_to_json(view.plan),
         "outcome": None if view.outcome is None else asdict(view.outcome),
         "started_at": view.started_at,
         "stopped_at": view.stopped_at,
@@ -142,7 +148,7 @@ def _view(row: ExperimentRow, at: ExperimentAt) -> ExperimentView:
         status=Status(row.status),
         version=row.version,
         created_at=row.created_at,
-        plan=None if row.plan is None else Plan(**row.plan),
+        plan=None if row.plan is None else plan_from_json(row.plan),
         started_at=row.started_at,
         stopped_at=row.stopped_at,
         decided_at=row.decided_at,

@@ -15,6 +15,8 @@ from pointsman.core import model as core
 
 _TYPE: Final = "$"
 _MAP: Final = "map"
+_VALUES: Final = ("targeting", "segment")
+_PLAIN_MAPS: Final = ("variants", "moves")
 
 
 def _types() -> dict[str, type[Any]]:
@@ -36,18 +38,17 @@ _TYPES: Final = _types()
 
 def proposal_to_json(proposal: Proposal) -> dict[str, Any]:
     """The proposal as JSON; a variant's payload is what it is."""
-    return {
-        "targeting": _to_json(proposal.targeting),
-        "enabled": proposal.enabled,
-        "variants": None if proposal.variants is None else dict(proposal.variants),
-        "archived": proposal.archived,
-        "revert": proposal.revert,
-    }
+    written = {each.name: getattr(proposal, each.name) for each in fields(proposal)}
+    for name in _VALUES:
+        written[name] = _to_json(written[name])
+    for name in _PLAIN_MAPS:
+        written[name] = None if written[name] is None else dict(written[name])
+    return written
 
 
 def proposal_from_json(stored: dict[str, Any]) -> Proposal:
     """What ``proposal_to_json`` was given. For our own column: nothing is checked again."""
-    return Proposal(**{**stored, "targeting": _from_json(stored["targeting"])})
+    return Proposal(**{**stored, **{name: _from_json(stored.get(name)) for name in _VALUES}})
 
 
 def _to_json(value: Any) -> Any:

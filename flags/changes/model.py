@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from flags.model import FlagAt, Targeting
+from flags.model import FlagAt, SegmentView, Targeting
 from pointsman.core.model import Json
 from runtime.actors import Actor
 
@@ -32,14 +32,34 @@ OVER = (ChangeState.PUBLISHED, ChangeState.WITHDRAWN)
 class Proposal:
     """What should be; None leaves a thing as it is.
 
-    ``archived`` and ``revert`` (the number of a revision to undo) stand alone.
+    Of a flag. ``archived``, ``revert`` (the number of a revision to undo) and ``rerandomise`` stand alone:
+
+    Of an environment, each by itself: a ``segment`` as it should be (units already hashed and kept as sets;
+    its id and version are not looked at), the ``holdout`` in buckets, ``required_approvers``.
     """
 
     targeting: Targeting | None = None
     enabled: bool | None = None
     variants: Mapping[str, Json] | None = None
+    sticky: bool | None = None
+    unit_type: str | None = None
+    moves: Mapping[str, str] | None = None
+    """For variants that go: which one their sticky units get."""
     archived: bool | None = None
     revert: int | None = None
+    rerandomise: bool | None = None
+    segment: SegmentView | None = None
+    holdout: int | None = None
+    required_approvers: int | None = None
+
+    @property
+    def subject(self) -> str | None:
+        """What it is about that is no flag: ``segment:staff``, ``holdout``, ``approvers``; None: a flag."""
+        if self.segment is not None:
+            return f"segment:{self.segment.key}"
+        if self.holdout is not None:
+            return "holdout"
+        return None if self.required_approvers is None else "approvers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +76,8 @@ class Approval:
 class ChangeRequest:
     """A proposed change. ``version`` counts every step of its life, ``draft`` the edits of what is proposed.
 
-    ``base_state`` and ``base_flag`` are the versions it was written against.
+    ``base_state`` and ``base_flag`` are the versions it was written against; of what is no flag
+    ``base_state`` is the segment's version, or the number that stood there. ``at.flag`` is then its subject.
     """
 
     id: int
@@ -78,6 +99,11 @@ class ChangeRequest:
     failure: str
     approvals: tuple[Approval, ...]
     """Of every draft, the oldest first."""
+
+    @property
+    def of_flag(self) -> bool:
+        """Whether it is about a flag."""
+        return self.proposal.subject is None
 
     @property
     def valid(self) -> tuple[Approval, ...]:

@@ -4,22 +4,26 @@ The order keeps every reference sound on the way: places, layers and segments, t
 then targeting, then away with what is no longer wanted.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from flags import queries, service
 from flags.code.document import EnvironmentDoc, FlagDoc, ProjectDoc, StateDoc
 from flags.code.reading import flag_edit, new_flag, segment, targeting, within
 from flags.code.stored import Stored
+from flags.encoding import differences
 from flags.guards import By
 from flags.inventory import USED_DAYS
-from flags.model import FlagAt, FlagView
+from flags.model import FlagAt, FlagState, FlagView
+from flags.service.catalogue import edited
 from flags.weights import buckets_of_share
 from runtime.errors import Invalid
+from runtime.urgent import Lane
 
 Step = Callable[[], None]
 
@@ -35,25 +39,33 @@ class Applying:
     prune: bool
 
     def run(self) -> None:
-        """Do all of it. Invalid, Conflict, Locked: as the commands have it, with the path in the document."""
+        """Do all of it. Invalid, Conflict, Locked: as the commands have it, with the path in the document.
+
+        Busy: something urgent waits.
+        """
+        lane = Lane(self.session)
         self._places()
         changed = {key: doc for key, doc in self.doc.flags.items() if self._differs(key, doc)}
+        now: dict[str, FlagView] = {}
         for key, doc in changed.items():
+            lane.give_way()
             with within(f"flags.{key}"):
-                self._present(key, doc)
-        in_rounds([step for key, doc in changed.items() for step in self._states(key, doc)])
+                now[key] = self._present(key, doc)
+        in_rounds([step for key, doc in changed.items() for step in self._states(key, doc)], lane)
         for key, doc in changed.items():
+            lane.give_way()
             with within(f"flags.{key}"):
-                self._edit(key, doc, dict(doc.variants))
+                self._edit(now[key], doc, dict(doc.variants))
         if self.prune:
             self._prune()
 
     def _differs(self, key: str, doc: FlagDoc) -> bool:
         if key not in self.stored.flags:
             return True
-        now = FlagDoc.model_validate(self.stored.flag_plain(key, doc.environments.keys()))
-        # As text, for Python takes 1, 1.0 and True for equal and JSON does not.
-        return now.model_dump_json() != doc.model_dump_json()
+        return _another(self._as_document(key, doc.environments.keys()), doc)
+
+    def _as_document(self, key: str, environments: Collection[str]) -> FlagDoc:
+        return FlagDoc.model_validate(self.stored.flag_plain(key, environments))
 
     def _places(self) -> None:
         project = self.doc.project
@@ -74,7 +86,7 @@ class Applying:
         for layer, layer_doc in doc.layers.items():
             if layer not in here:
                 service.create_layer(self.session, self.by, project, key, layer, name=layer_doc.name)
-        in_rounds([self._segment(key, each, doc) for each in doc.segments])
+        in_rounds([self._segment(key, each, doc) for each in doc.segments], Lane(self.session))
         share = buckets_of_share(doc.holdout, "holdout")
         expected = queries.get_environment(self.session, project, key).holdout
         service.set_holdout(self.session, self.by, project, key, share=share, expected=expected)
@@ -99,45 +111,57 @@ class Applying:
 
         return step
 
-    def _present(self, key: str, doc: FlagDoc) -> None:
+    def _present(self, key: str, doc: FlagDoc) -> FlagView:
         """The flag is there, with its old variants and the new ones."""
+        now = self._there(key, doc)
+        _refuse_another(now, doc)
+        old = {name: payload for name, payload in now.variants.items() if name not in doc.variants}
+        return self._edit(now, doc, {**doc.variants, **old})
+
+    def _there(self, key: str, doc: FlagDoc) -> FlagView:
         project = self.doc.project
         if key in self.stored.archived:
             version = self.stored.archived[key].flag.version
-            service.restore_flag(self.session, self.by, project, key, expected_version=version)
-        elif key not in self.stored.flags:
-            service.create_flag(self.session, self.by, project, new_flag(key, doc))
-        now = queries.get_flag(self.session, project, key).flag
-        _refuse_another(now, doc)
-        old = {name: payload for name, payload in now.variants.items() if name not in doc.variants}
-        self._edit(key, doc, {**doc.variants, **old})
+            return service.restore_flag(self.session, self.by, project, key, expected_version=version)
+        if key in self.stored.flags:
+            return self.stored.flags[key].flag
+        return service.create_flag(self.session, self.by, project, new_flag(key, doc))
 
-    def _edit(self, key: str, doc: FlagDoc, variants: dict[str, Any]) -> None:
-        now = queries.get_flag(self.session, self.doc.project, key).flag
+    def _edit(self, now: FlagView, doc: FlagDoc, variants: dict[str, Any]) -> FlagView:
         moves = {name: to for name, to in doc.moves.items() if name in now.variants and name not in variants}
-        edit = flag_edit(key, doc, variants, moves)
-        service.edit_flag(self.session, self.by, self.doc.project, key, edit, expected_version=now.version)
+        edit = flag_edit(now.key, doc, variants, moves)
+        if not differences(now, edited(now, edit)):
+            return now
+        return service.edit_flag(
+            self.session, self.by, self.doc.project, now.key, edit, expected_version=now.version
+        )
 
     def _states(self, key: str, doc: FlagDoc) -> Iterator[Step]:
+        known = (
+            self._as_document(key, doc.environments.keys()).environments if key in self.stored.flags else {}
+        )
         for environment, state in doc.environments.items():
-            yield self._state(FlagAt(self.doc.project, environment, key), state)
+            if environment not in known or _another(known[environment], state):
+                yield self._state(FlagAt(self.doc.project, environment, key), state)
 
     def _state(self, at: FlagAt, doc: StateDoc) -> Step:
         def step() -> None:
             with within(f"flags.{at.flag}.environments.{at.environment}"):
-                wanted = targeting(doc)
+                wanted, state = targeting(doc), queries.get_state(self.session, at)
                 if not doc.enabled:
-                    self._switch(at, enabled=False)
-                version = queries.get_state(self.session, at).version
-                service.set_targeting(self.session, self.by, at, wanted, expected_version=version)
+                    state = self._switched(at, state, enabled=False)
+                state = service.set_targeting(
+                    self.session, self.by, at, wanted, expected_version=state.version
+                )
                 if doc.enabled:
-                    self._switch(at, enabled=True)
+                    self._switched(at, state, enabled=True)
 
         return step
 
-    def _switch(self, at: FlagAt, *, enabled: bool) -> None:
-        version = queries.get_state(self.session, at).version
-        service.set_enabled(self.session, self.by, at, enabled=enabled, expected_version=version)
+    def _switched(self, at: FlagAt, state: FlagState, *, enabled: bool) -> FlagState:
+        if state.enabled is enabled:
+            return state
+        return service.set_enabled(self.session, self.by, at, enabled=enabled, expected_version=state.version)
 
     def _prune(self) -> None:
         project, since = self.doc.project, datetime.now(UTC).date() - timedelta(days=USED_DAYS)
@@ -159,20 +183,27 @@ class Applying:
                 service.delete_layer(self.session, self.by, project, environment, layer)
 
 
+def _another(now: BaseModel, wanted: BaseModel) -> bool:
+    # As text, for Python takes 1, 1.0 and True for equal and JSON does not.
+    return now.model_dump_json() != wanted.model_dump_json()
+
+
 def absent_flags(doc: ProjectDoc, stored: Stored) -> tuple[str, ...]:
     """Flags that are served and that the document does not know."""
     return tuple(sorted(stored.flags.keys() - doc.flags.keys()))
 
 
-def in_rounds(steps: list[Step]) -> None:
+def in_rounds(steps: list[Step], lane: Lane) -> None:
     """Do every step; one that needs another to be done first is tried again after it.
 
     A step that raises Invalid has written nothing that counts. Invalid: the first one's, when none gets on.
+    Busy: something urgent waits.
     """
     waiting = steps
     while waiting:
         stuck: list[tuple[Step, Invalid]] = []
         for step in waiting:
+            lane.give_way()
             try:
                 step()
             except Invalid as error:

@@ -164,7 +164,9 @@ def _nodes(conditions: list[Any], at: str) -> tuple[Node, ...]:
     try:
         return read_nodes(conditions)
     except CodecError as error:
-        raise Invalid(".".join(filter(None, (at, error.field))), error.problem) from None
+        # As every other path here: conditions.0, not conditions[0].
+        inner = error.field.replace("[", ".").replace("]", "").lstrip(".")
+        raise Invalid(".".join(filter(None, (at, inner))), error.problem) from None
 
 
 def _window(doc: WindowDoc) -> Window:

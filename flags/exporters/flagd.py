@@ -9,10 +9,12 @@ from enum import StrEnum
 from typing import Final
 
 from flags.exporters.flagd_logic import both, condition_of
-from flags.exporters.model import Carried, Export, LeftOut, Object, by_variant, refuse_unsayable
-from pointsman.core.model import Flag, Gate, Hashing, Json, Range, Rule, Ruleset, Scheme
+from flags.exporters.model import Carried, Export, LeftOut, Object, by_variant, refuse_sticky
+from pointsman.core.model import Flag, Gate, Hashing, Json, Range, Rule, Ruleset, Scheme, Serves
 
 _MOST_WEIGHT: Final = 2**31 - 1
+# A flag that asks others, which ask others: so many in one flag's logic are still read in a moment.
+_MOST_WRITTEN_OUT: Final = 20
 _UNIT: Final[Json] = {"var": "targetingKey"}
 
 
@@ -39,32 +41,83 @@ def export(ruleset: Ruleset, hashing: Hash) -> Export:
 
 def definition(ruleset: Ruleset, flag: Flag, hashing: Hash) -> Object:
     """One flag. LeftOut: it means what flagd cannot say exactly."""
-    refuse_unsayable(flag)
     _check_variants(flag)
+    served = _Serving(ruleset, hashing, flag.key).of(flag)
     found: Object = {"state": "ENABLED", "variants": dict(flag.variants), "defaultVariant": flag.default}
-    if not flag.enabled:
-        # Not DISABLED: programs would get their own default then, and ours serve the off variant.
-        return {**found, "defaultVariant": flag.off}
-    branches: list[Json] = []
-    for variant, units in by_variant(flag.overrides.items()).items():
-        branches += [{"in": [_UNIT, list(units)]}, variant]
-    last: Json = flag.default
-    for rule in flag.rules:
-        condition = _met(ruleset, rule, hashing)
-        served = _served(rule, flag, hashing)
-        if condition is None:
-            last = served
-            break
-        branches += [condition, served]
-    if branches:
-        return {**found, "targeting": {"if": [*branches, last]}}
-    return found if last == flag.default else {**found, **_whole(last)}
+    # Not DISABLED where it is off: programs would get their own default then, and ours serve the off variant.
+    return {**found, "defaultVariant": served} if isinstance(served, str) else {**found, "targeting": served}
 
 
-def _whole(served: Json) -> Object:
-    if isinstance(served, str):
-        return {"defaultVariant": served}
-    return {"targeting": served}
+class _Serving:
+    """What flags serve, as a variant's name or as logic that gives one. Flags that one asks are written out
+    within it, for flagd's logic cannot ask them.
+    """
+
+    def __init__(self, ruleset: Ruleset, hashing: Hash, within: str) -> None:
+        self._ruleset, self._hashing, self._within = ruleset, hashing, within
+        self._written = 0
+
+    def of(self, flag: Flag) -> Json:
+        """The flag's. LeftOut."""
+        refuse_sticky(flag)
+        self._written += 1
+        if self._written > _MOST_WRITTEN_OUT:
+            raise LeftOut(f"asks what more than {_MOST_WRITTEN_OUT} flags serve, each to be written out")
+        branches = self._off(flag)
+        if branches is None:
+            return flag.off
+        for needed in flag.requires:
+            branches += [{"!": [self._serves(needed)]}, flag.off]
+        for variant, units in by_variant(flag.overrides.items()).items():
+            branches += [{"in": [_UNIT, list(units)]}, variant]
+        last: Json = flag.default
+        for rule in flag.rules:
+            condition = self._met(rule)
+            served = self._drawn_by(rule, flag)
+            if condition is None:
+                last = served
+                break
+            branches += [condition, served]
+        return {"if": [*branches, last]} if branches else last
+
+    def _off(self, flag: Flag) -> list[Json] | None:
+        """The branch of when switches leave the flag off; None: it always is."""
+        starts = [(None, flag.enabled), *((each.at, each.enabled) for each in flag.switches)]
+        ends: list[int | None] = [*(each.at for each in flag.switches), None]
+        spans = [(start, end) for (start, on), end in zip(starts, ends, strict=True) if not on]
+        if not any(on for _, on in starts):
+            return None
+        off = [both(_between(start, end)) for start, end in spans]
+        return [] if not off else [{"or": off}, flag.off]
+
+    def _serves(self, asked: Serves) -> Json:
+        """Whether another flag serves one of these."""
+        return {"in": [self.of(self._ruleset.flags[asked.flag]), list(asked.variants)]}
+
+    def _met(self, rule: Rule) -> Json:
+        """The rule's conditions, gates and window; None: it takes everybody."""
+        parts = [condition_of(self._ruleset, node, self._serves) for node in rule.conditions]
+        parts += [_passes(gate, self._hashing) for gate in rule.gates]
+        if rule.hashing is not None and rule.hashing.attribute is not None:
+            raise LeftOut(f"draws {rule.hashing.attribute!r} instead of the unit")
+        if rule.window is not None:
+            parts += _between(rule.window.start, rule.window.end)
+        return both(parts)
+
+    def _drawn_by(self, rule: Rule, flag: Flag) -> Json:
+        if len({part.variant for part in rule.split}) == 1:
+            return rule.split[0].variant
+        drawn_by = rule.hashing or Hashing(seed=flag.salt)
+        if flag.key != self._within and drawn_by.scheme is Scheme.FLAGD_CBOR_PAIR:
+            raise LeftOut(f"asks what {flag.key!r} serves, which is drawn by its own key")
+        return _drawn(rule.split, drawn_by, self._hashing, flag.key)
+
+
+def _between(start: int | None, end: int | None) -> list[Json]:
+    """Questions whether now lies from the one second to before the other."""
+    now: Json = {"var": "$flagd.timestamp"}
+    after: list[Json] = [] if start is None else [{">=": [now, start]}]
+    return after + ([] if end is None else [{"<": [now, end]}])
 
 
 def _check_variants(flag: Flag) -> None:
@@ -80,24 +133,6 @@ def _kind(value: Json) -> str:
     return "other"
 
 
-def _met(ruleset: Ruleset, rule: Rule, hashing: Hash) -> Json:
-    """The rule's conditions, gates and window; None: it takes everybody."""
-    parts = [condition_of(ruleset, node) for node in rule.conditions]
-    parts += [_passes(gate, hashing) for gate in rule.gates]
-    parts += _attribute_guard(rule, hashing)
-    if rule.window is not None:
-        now: Json = {"var": "$flagd.timestamp"}
-        parts += [] if rule.window.start is None else [{">=": [now, rule.window.start]}]
-        parts += [] if rule.window.end is None else [{"<": [now, rule.window.end]}]
-    return both(parts)
-
-
-def _attribute_guard(rule: Rule, hashing: Hash) -> list[Json]:
-    if rule.hashing is None or rule.hashing.attribute is None:
-        return []
-    raise LeftOut(f"draws {rule.hashing.attribute!r} instead of the unit")
-
-
 def _passes(gate: Gate, hashing: Hash) -> Json:
     ranges: list[Range] = []
     at = 0
@@ -107,12 +142,6 @@ def _passes(gate: Gate, hashing: Hash) -> Json:
     ranges.append(Range(at, gate.hashing.buckets, "out"))
     held = [part for part in ranges if part.start < part.end]
     return {"===": [_drawn(held, gate.hashing, hashing, ""), "in"]}
-
-
-def _served(rule: Rule, flag: Flag, hashing: Hash) -> Json:
-    if len({part.variant for part in rule.split}) == 1:
-        return rule.split[0].variant
-    return _drawn(rule.split, rule.hashing or Hashing(seed=flag.salt), hashing, flag.key)
 
 
 def _drawn(ranges: Sequence[Range], drawn_by: Hashing, hashing: Hash, key: str) -> Json:

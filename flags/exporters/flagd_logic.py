@@ -18,6 +18,7 @@ from pointsman.core.model import (
     Operator,
     Ruleset,
     Scalar,
+    Serves,
 )
 
 _TRUTHS: Final[list[Json]] = ["True", "true", "False", "false"]
@@ -30,24 +31,27 @@ def both(parts: Sequence[Json]) -> Json:
     return {"and": list(parts)}
 
 
-def condition_of(ruleset: Ruleset, node: Node) -> Json:
-    """The node as a question. LeftOut: JSON Logic has no words for it."""
+def condition_of(ruleset: Ruleset, node: Node, serves: Callable[[Serves], Json]) -> Json:
+    """The node as a question. LeftOut: JSON Logic has no words for it.
+
+    ``serves`` spells questions about other flags.
+    """
     match node:
         case AllOf():
-            return both([condition_of(ruleset, each) for each in node.nodes])
+            return both([condition_of(ruleset, each, serves) for each in node.nodes])
         case AnyOf():
-            return {"or": [condition_of(ruleset, each) for each in node.nodes]}
+            return {"or": [condition_of(ruleset, each, serves) for each in node.nodes]}
         case Not():
-            return {"!": [condition_of(ruleset, node.node)]}
+            return {"!": [condition_of(ruleset, node.node, serves)]}
         case InSegment():
-            return both([condition_of(ruleset, each) for each in segment_nodes(ruleset, node)])
+            return both([condition_of(ruleset, each, serves) for each in segment_nodes(ruleset, node)])
         case Condition():
             make = _MAKERS.get(node.operator)
             if make is None:
                 raise LeftOut(f"compares {node.attribute!r} by {node.operator}, which JSON Logic cannot")
             return make({"var": node.attribute}, node)
-        case _:
-            raise LeftOut("asks what other flags serve")
+        case Serves():
+            return serves(node)
 
 
 def _is_text(value: Json) -> Json:

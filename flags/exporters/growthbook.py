@@ -3,10 +3,12 @@
 Only draws by GrowthBook's own hashes can be carried; ranges go out as they stand after every re-weight.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from flags.exporters.growthbook_conditions import condition_of
-from flags.exporters.model import Carried, Export, LeftOut, Object, by_variant, refuse_unsayable
+from flags.exporters.growthbook_parents import flags_asked, parent_conditions, split_parents, unmet_rules
+from flags.exporters.model import Carried, Export, LeftOut, Object, by_variant, refuse_sticky
 from pointsman.core.model import Flag, Gate, Hashing, Json, Rule, Ruleset, Scheme
 
 UNIT: Final = "id"
@@ -15,26 +17,47 @@ _VERSIONS: Final = {Scheme.GROWTHBOOK_V1: 1, Scheme.GROWTHBOOK_V2: 2}
 
 def export(ruleset: Ruleset) -> Export:
     """The ruleset's flags as features, each exactly or left out."""
-    flags: Object = {}
-    lines: list[Carried] = []
-    for key, flag in ruleset.flags.items():
-        try:
-            flags[key] = feature(ruleset, flag)
-        except LeftOut as error:
-            lines.append(Carried(flag=key, carried=False, why=str(error)))
-        else:
-            lines.append(Carried(flag=key, carried=True, why=""))
-    return Export(flags=flags, lines=tuple(lines))
+    features = _Features(ruleset)
+    lines = [features.line(key) for key in ruleset.flags]
+    return Export(
+        flags={line.flag: features.made[line.flag] for line in lines if line.carried}, lines=tuple(lines)
+    )
 
 
-def feature(ruleset: Ruleset, flag: Flag) -> Object:
-    """One flag. LeftOut: it means what GrowthBook cannot say exactly."""
-    refuse_unsayable(flag)
+class _Features:
+    """The features made so far: one that asks for another's value needs that one to be carried too."""
+
+    def __init__(self, ruleset: Ruleset) -> None:
+        self._ruleset = ruleset
+        self.made: Object = {}
+        self._left_out: dict[str, str] = {}
+
+    def line(self, key: str) -> Carried:
+        """What becomes of a flag. Flags ask one another in no circle: the ruleset was checked."""
+        if key not in self.made and key not in self._left_out:
+            try:
+                self.made[key] = feature(self._ruleset, self._ruleset.flags[key], self._refuse_missing)
+            except LeftOut as error:
+                self._left_out[key] = str(error)
+        return Carried(flag=key, carried=key in self.made, why=self._left_out.get(key, ""))
+
+    def _refuse_missing(self, parent: str) -> None:
+        if not self.line(parent).carried:
+            raise LeftOut(f"asks what {parent!r} serves, which is left out itself")
+
+
+def feature(ruleset: Ruleset, flag: Flag, refuse_missing: Callable[[str], None]) -> Object:
+    """One flag. LeftOut: it means what GrowthBook cannot say exactly, or needs a flag that is left out."""
+    refuse_sticky(flag)
+    if flag.switches:
+        raise LeftOut("is switched by the clock")
     if None in flag.variants.values():
         raise LeftOut("has a variant of null, which GrowthBook's rules cannot serve")
     if not flag.enabled:
         return {"defaultValue": flag.variants[flag.off]}
-    rules: list[Json] = []
+    for parent in sorted(flags_asked(flag)):
+        refuse_missing(parent)
+    rules: list[Json] = [*unmet_rules(ruleset, flag)]
     for variant, units in by_variant(flag.overrides.items()).items():
         among: Json = {UNIT: {"$in": list(units)}}
         rules.append({"id": f"override-{variant}", "condition": among, "force": flag.variants[variant]})
@@ -47,10 +70,13 @@ def _rule(ruleset: Ruleset, flag: Flag, rule: Rule) -> Object:
     if rule.window is not None:
         raise LeftOut("has a rule with a beginning or end")
     found: Object = {"id": rule.id}
-    if len(rule.conditions) == 1:
-        found["condition"] = condition_of(ruleset, rule.conditions[0])
-    elif rule.conditions:
-        found["condition"] = {"$and": [condition_of(ruleset, each) for each in rule.conditions]}
+    parents, conditions = split_parents(rule.conditions)
+    if parents:
+        found["parentConditions"] = parent_conditions(ruleset, parents)
+    if len(conditions) == 1:
+        found["condition"] = condition_of(ruleset, conditions[0])
+    elif conditions:
+        found["condition"] = {"$and": [condition_of(ruleset, each) for each in conditions]}
     if rule.gates:
         found["filters"] = [_filter(gate) for gate in rule.gates]
     if len({part.variant for part in rule.split}) == 1 and rule.hashing is None:

@@ -29,14 +29,10 @@ class Export:
     lines: tuple[Carried, ...]
 
 
-def refuse_unsayable(flag: Flag) -> None:
+def refuse_sticky(flag: Flag) -> None:
     """LeftOut: what no vendor's form says."""
     if flag.sticky or flag.kept:
         raise LeftOut("is sticky: who is enrolled keeps a variant that no rule tells")
-    if flag.requires:
-        raise LeftOut("needs other flags")
-    if flag.switches:
-        raise LeftOut("is switched by the clock")
 
 
 def segment_nodes(ruleset: Ruleset, node: InSegment) -> tuple[Node, ...]:

@@ -14,11 +14,11 @@ Object = dict[str, Json]
 
 
 def document(text: str | bytes) -> Object:
-    """The document as a JSON object. Invalid: too large, no JSON, or not an object."""
+    """The document as a JSON object. Invalid: too large, no JSON, a key twice, or not an object."""
     if len(text) > MOST_BYTES:
         raise Invalid("document", f"is larger than {MOST_BYTES} bytes; import it in parts")
     try:
-        found = json.loads(text, parse_constant=_no_number)
+        found = json.loads(text, parse_constant=_no_number, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise Invalid("document", f"is not JSON: {str(error)[:200]}") from None
     if not isinstance(found, dict):
@@ -115,6 +115,16 @@ def as_scalar(value: Json, place: str) -> Scalar:
     if isinstance(value, bool):
         return value
     return as_text(value, place) if isinstance(value, str) else as_number(value, place)
+
+
+def _unique(pairs: list[tuple[str, Json]]) -> Object:
+    """The object. Of two members of one name nobody can tell which is meant."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r:.80} comes twice in one object")
+    return found
 
 
 def _no_number(name: str) -> NoReturn:

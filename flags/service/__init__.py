@@ -13,6 +13,7 @@ from flags.service.population import create_layer, delete_layer, set_holdout
 from flags.service.restoring import revert_revision
 from flags.service.segments import create_segment, delete_segment, edit_segment
 from flags.service.serving import drafted, preview_targeting, set_enabled, set_targeting
+from flags.service.undoing import revert_around
 from flags.service.unit_lists import ListName, change_units, put_units, segment_salt
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "put_units",
     "rerandomise",
     "restore_flag",
+    "revert_around",
     "revert_revision",
     "revoke_sdk_key",
     "segment_salt",

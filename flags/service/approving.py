@@ -10,7 +10,9 @@ from flags.changes.model import Approval, ChangeRequest, ChangeState
 from flags.guards import Action, By
 from flags.limits import REASON_CHARACTERS
 from flags.model import EnvironmentView, FlagEdit, FlagView
+from flags.service.around import apply_around
 from flags.service.catalogue import archive_flag, edit_flag, restore_flag
+from flags.service.memory import rerandomise
 from flags.service.opening import flag_conflict, known_flag, state_conflict
 from flags.service.requests import ChangeAt, open_request, refuse_unless, save, settled
 from flags.service.restoring import revert_revision
@@ -18,7 +20,7 @@ from flags.service.serving import set_enabled, set_targeting
 from flags.storage import changes, places, states
 from flags.validation import check_reason, refuse
 from runtime.actors import ActorKind
-from runtime.errors import ApprovalRequired, Forbidden, Invalid, Locked
+from runtime.errors import Forbidden, Invalid, Locked, TooFewApprovals
 
 LATEST: Final = timedelta(days=366)
 _READY: Final = (ChangeState.SUBMITTED, ChangeState.APPROVED, ChangeState.SCHEDULED)
@@ -104,7 +106,7 @@ def unschedule_change(session: Session, by: By, at: ChangeAt, *, expected_versio
 def refuse_unapproved(request: ChangeRequest, environment: EnvironmentView) -> None:
     """ApprovalRequired: fewer people than the environment asks for have approved this draft."""
     if len(request.valid) < environment.required_approvers:
-        raise ApprovalRequired(f"change request {request.id}", environment.required_approvers)
+        raise TooFewApprovals(request.id, len(request.valid), environment.required_approvers)
 
 
 def apply_change(session: Session, by: By, request: ChangeRequest) -> None:
@@ -112,8 +114,13 @@ def apply_change(session: Session, by: By, request: ChangeRequest) -> None:
     words = f"change request {request.id}" + (f": {request.reason}" if request.reason else "")
     by = replace(by, reason=words[:REASON_CHARACTERS])
     at, proposal = request.at, request.proposal
+    if not request.of_flag:
+        apply_around(session, by, request)
+        return
     flag = known_flag(session, at.project, at.flag)
-    if proposal.archived is not None:
+    if proposal.rerandomise is not None:
+        rerandomise(session, by, at.project, at.flag, confirm=at.flag, expected_version=request.base_flag)
+    elif proposal.archived is not None:
         command = archive_flag if proposal.archived else restore_flag
         command(session, by, at.project, at.flag, expected_version=request.base_flag)
     elif proposal.revert is not None:
@@ -132,6 +139,8 @@ def apply_change(session: Session, by: By, request: ChangeRequest) -> None:
 
 def _serve(session: Session, by: By, request: ChangeRequest, flag: FlagView) -> None:
     at, proposal = request.at, request.proposal
+    if proposal.variants is not None or proposal.sticky is not None or proposal.unit_type is not None:
+        _set_nature(session, by, request)
     if proposal.variants is not None:
         # New variants before the rules that serve them, removed ones after the rules that served them.
         _set_variants(session, by, request, {**proposal.variants, **_missing(flag, request)})
@@ -145,6 +154,14 @@ def _serve(session: Session, by: By, request: ChangeRequest, flag: FlagView) -> 
         set_enabled(session, by, at, enabled=proposal.enabled, expected_version=version)
 
 
+def _set_nature(session: Session, by: By, request: ChangeRequest) -> None:
+    """Whether the flag is sticky, and its units: before rules that build on it."""
+    at, proposal = request.at, request.proposal
+    edit = FlagEdit(sticky=proposal.sticky, unit_type=proposal.unit_type)
+    version = known_flag(session, at.project, at.flag).version
+    edit_flag(session, by, at.project, at.flag, edit, expected_version=version)
+
+
 def _missing(flag: FlagView, request: ChangeRequest) -> dict[str, object]:
     wanted = request.proposal.variants or {}
     return {name: payload for name, payload in flag.variants.items() if name not in wanted}
@@ -153,7 +170,12 @@ def _missing(flag: FlagView, request: ChangeRequest) -> dict[str, object]:
 def _set_variants(session: Session, by: By, request: ChangeRequest, variants: dict[str, object]) -> None:
     at = request.at
     version = known_flag(session, at.project, at.flag).version
-    edit = FlagEdit(variants=variants)  # type: ignore[arg-type]
+    moves = dict(request.proposal.moves or {})
+    gone = known_flag(session, at.project, at.flag).variants.keys() - variants.keys()
+    edit = FlagEdit(
+        variants=variants,  # type: ignore[arg-type]
+        moves={name: to for name, to in moves.items() if name in gone},
+    )
     edit_flag(session, by, at.project, at.flag, edit, expected_version=version)
 
 
@@ -166,7 +188,9 @@ def _state_version(session: Session, request: ChangeRequest) -> int:
 
 def _refuse_moved(session: Session, request: ChangeRequest, flag: FlagView) -> None:
     """Conflict: the flag is not what the proposal was written against."""
-    if request.proposal.variants is not None and flag.version != request.base_flag:
+    proposal = request.proposal
+    everywhere = (proposal.variants, proposal.sticky, proposal.unit_type)
+    if any(each is not None for each in everywhere) and flag.version != request.base_flag:
         raise flag_conflict(flag, request.base_flag)
     if _state_version(session, request) != request.base_state:
         environment = places.environment(session, request.at.project, request.at.environment)

@@ -67,18 +67,7 @@ def edit_flag(
     refuse(check_labels(edit))
     before, states = open_flag(session, project, flag, expected_version)
     refuse_archived(before)
-    after = replace(
-        before,
-        name=before.name if edit.name is None else edit.name or before.key,
-        description=before.description if edit.description is None else edit.description,
-        variants=before.variants if edit.variants is None else dict(edit.variants),
-        unit_type=before.unit_type if edit.unit_type is None else edit.unit_type,
-        sticky=before.sticky if edit.sticky is None else edit.sticky,
-        schema=before.schema if edit.schema is None else dict(edit.schema) or None,
-        tags=before.tags if edit.tags is None else edit.tags,
-        owner=before.owner if edit.owner is None else edit.owner,
-        links=before.links if edit.links is None else edit.links,
-    )
+    after = edited(before, edit)
     changed = differences(before, after)
     if not changed:
         return before
@@ -90,6 +79,22 @@ def edit_flag(
     ]
     steps = steps if changed.keys() & _SERVED else []
     return _save(session, by, Action.EDIT_FLAG, before, after, steps)
+
+
+def edited(before: FlagView, edit: FlagEdit) -> FlagView:
+    """The flag with the edit's values, at the version it has."""
+    return replace(
+        before,
+        name=before.name if edit.name is None else edit.name or before.key,
+        description=before.description if edit.description is None else edit.description,
+        variants=before.variants if edit.variants is None else dict(edit.variants),
+        unit_type=before.unit_type if edit.unit_type is None else edit.unit_type,
+        sticky=before.sticky if edit.sticky is None else edit.sticky,
+        schema=before.schema if edit.schema is None else dict(edit.schema) or None,
+        tags=before.tags if edit.tags is None else edit.tags,
+        owner=before.owner if edit.owner is None else edit.owner,
+        links=before.links if edit.links is None else edit.links,
+    )
 
 
 def archive_flag(

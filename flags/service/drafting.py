@@ -12,6 +12,7 @@ from flags.guards import Action, By
 from flags.limits import OPEN_CHANGES_PER_ENVIRONMENT
 from flags.model import EnvironmentView, FlagAt, FlagView
 from flags.references import proposed_nodes
+from flags.service.around import base_around, check_around
 from flags.service.opening import known_flag, open_environment
 from flags.service.publishing import trace
 from flags.service.requests import (
@@ -47,6 +48,33 @@ def create_change(session: Session, by: By, at: FlagAt, proposal: Proposal) -> C
     environment = open_environment(session, at.project, at.environment)
     flag = known_flag(session, at.project, at.flag)
     _check(session, environment, flag, proposal, by.reason)
+    base = states.state(session, flag.id, environment.id).version
+    return _added(session, by, at, environment, flag, proposal, base)
+
+
+def create_change_around(
+    session: Session, by: By, project: str, environment: str, proposal: Proposal
+) -> ChangeRequest:
+    """A draft of a change of what is no flag: a segment, the holdout, the required approvers.
+
+    Invalid: names the field. NotFound. Locked: too many are open.
+    """
+    at = open_environment(session, project, environment)
+    refuse(check_reason(by.reason))
+    check_around(session, at, proposal)
+    place = FlagAt(project, environment, proposal.subject or "")
+    return _added(session, by, place, at, None, proposal, base_around(session, at, proposal))
+
+
+def _added(
+    session: Session,
+    by: By,
+    at: FlagAt,
+    environment: EnvironmentView,
+    flag: FlagView | None,
+    proposal: Proposal,
+    base: int,
+) -> ChangeRequest:
     waiting = changes.page(session, environment, states=OPEN, flag=None, limit=0, offset=0).total
     if waiting >= OPEN_CHANGES_PER_ENVIRONMENT:
         raise Locked(at.path, f"{waiting} change requests are open here; publish or withdraw some first")
@@ -57,10 +85,10 @@ def create_change(session: Session, by: By, at: FlagAt, proposal: Proposal) -> C
         state=ChangeState.DRAFT,
         reason=by.reason,
         author=by.actor,
-        writers=(str(by.actor),),
+        writers=_writers(by),
         proposal=proposal,
-        base_state=states.state(session, flag.id, environment.id).version,
-        base_flag=flag.version,
+        base_state=base,
+        base_flag=0 if flag is None else flag.version,
         draft=1,
         version=1,
         created_at=now,
@@ -70,7 +98,8 @@ def create_change(session: Session, by: By, at: FlagAt, proposal: Proposal) -> C
         failure="",
         approvals=(),
     )
-    made = changes.add(session, draft, environment_id=environment.id, flag_id=flag.id)
+    flag_id = None if flag is None else flag.id
+    made = changes.add(session, draft, environment_id=environment.id, flag_id=flag_id)
     trace(session, by, Action.WRITE_CHANGE, made.path, {"state": made.state.value, "draft": 1, "version": 1})
     return made
 
@@ -84,11 +113,17 @@ def edit_change(
     """
     environment, before = open_request(session, at, expected_version)
     refuse_unless(before, *_AFTER_EDIT)
-    flag = known_flag(session, at.project, before.at.flag)
-    _check(session, environment, flag, proposal, by.reason)
+    if proposal.subject != before.proposal.subject:
+        raise Invalid("proposal", "is about something else; open another request for it")
+    if before.of_flag:
+        flag = known_flag(session, at.project, before.at.flag)
+        _check(session, environment, flag, proposal, by.reason)
+    else:
+        refuse(check_reason(by.reason))
+        check_around(session, environment, proposal)
     if proposal_to_json(before.proposal) == proposal_to_json(proposal) and before.reason == by.reason:
         return before
-    writers = tuple(dict.fromkeys((*before.writers, str(by.actor))))
+    writers = tuple(dict.fromkeys((*before.writers, *_writers(by))))
     after = replace(_reopened(before), proposal=proposal, reason=by.reason, writers=writers)
     return save(session, by, Action.WRITE_CHANGE, before, settled(after, environment), _cancelled(before))
 
@@ -99,12 +134,11 @@ def rebase_change(session: Session, by: By, at: ChangeAt, *, expected_version: i
     """
     environment, before = open_request(session, at, expected_version)
     refuse_unless(before, *_AFTER_EDIT)
-    flag = known_flag(session, at.project, before.at.flag)
-    now = states.state(session, flag.id, environment.id).version
-    if (before.base_state, before.base_flag) == (now, flag.version) and not before.failure:
+    state, flag = _base(session, environment, before)
+    if (before.base_state, before.base_flag) == (state, flag) and not before.failure:
         return before
-    after = replace(_reopened(before), base_state=now, base_flag=flag.version)
-    details = _cancelled(before) | {"base_state": now, "base_flag": flag.version}
+    after = replace(_reopened(before), base_state=state, base_flag=flag)
+    details = _cancelled(before) | {"base_state": state, "base_flag": flag}
     return save(session, by, Action.REBASE_CHANGE, before, settled(after, environment), details)
 
 
@@ -120,10 +154,23 @@ def withdraw_change(session: Session, by: By, at: ChangeAt, *, expected_version:
     """The request is given up, by somebody who wrote it. Forbidden: others reject instead."""
     _, before = open_request(session, at, expected_version)
     refuse_unless(before, *(each for each in ChangeState if each not in OVER))
-    if str(by.actor) not in before.writers:
+    if not set(_writers(by)) & set(before.writers):
         raise Forbidden("only who wrote a change request can withdraw it; reject it instead")
     after = replace(before, state=ChangeState.WITHDRAWN, publish_at=None)
     return save(session, by, Action.WITHDRAW_CHANGE, before, after)
+
+
+def _base(session: Session, environment: EnvironmentView, request: ChangeRequest) -> tuple[int, int]:
+    """The versions that are there now."""
+    if not request.of_flag:
+        return base_around(session, environment, request.proposal), 0
+    flag = known_flag(session, request.at.project, request.at.flag)
+    return states.state(session, flag.id, environment.id).version, flag.version
+
+
+def _writers(by: By) -> tuple[str, ...]:
+    """Who wrote it: a token, and whoever made the token."""
+    return (str(by.actor), by.actor.owner) if by.actor.owner else (str(by.actor),)
 
 
 def _check(

@@ -47,7 +47,13 @@ def open_flag(
 
 def open_state(session: Session, at: FlagAt, expected_version: int) -> tuple[FlagView, FlagState]:
     """A flag and its state in one environment, which is locked. NotFound, Locked (archived), Conflict."""
-    environment = open_environment(session, at.project, at.environment)
+    return open_state_in(session, open_environment(session, at.project, at.environment), at, expected_version)
+
+
+def open_state_in(
+    session: Session, environment: EnvironmentView, at: FlagAt, expected_version: int
+) -> tuple[FlagView, FlagState]:
+    """The same, for who has opened the environment."""
     flag = known_flag(session, at.project, at.flag)
     refuse_archived(flag)
     state = states.state(session, flag.id, environment.id)

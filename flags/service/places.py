@@ -10,9 +10,10 @@ from flags import limits
 from flags.guards import Action, By
 from flags.model import EnvironmentView, FlagState, FlagView, ProjectView
 from flags.service.opening import open_environment, open_project
-from flags.service.publishing import trace
+from flags.service.publishing import refuse_unapproved, trace
 from flags.storage import flags, places, states
 from flags.validation import check_named, refuse
+from runtime.actors import ActorKind
 from runtime.errors import Conflict, Invalid
 
 FIRST_ENVIRONMENTS: Final = (("dev", "Development"), ("staging", "Staging"), ("prod", "Production"))
@@ -55,6 +56,7 @@ def set_required_approvers(
     """How many people must approve a change of this environment from now on; 0: none.
 
     Setting what is set already leaves no trace. Invalid, NotFound. Conflict: it is not ``expected`` now.
+    ApprovalRequired: fewer are asked for than now, which itself needs as many approvals as now.
     """
     if not 0 <= count <= limits.MOST_APPROVERS:
         raise Invalid("required_approvers", f"must be from 0 to {limits.MOST_APPROVERS}")
@@ -65,6 +67,9 @@ def set_required_approvers(
         raise Conflict(subject, expected, before.required_approvers, theirs)
     if before.required_approvers == count:
         return before
+    if count < before.required_approvers and by.actor.kind is not ActorKind.CLI:
+        # Whoever runs commands beside the database needs no detour; anybody else would need only this one.
+        refuse_unapproved(by, before, f"{project}/{environment}/approvers")
     places.set_required_approvers(session, before.id, count)
     details = {"before": before.required_approvers, "after": count}
     trace(session, by, Action.SET_APPROVERS, f"{project}/{environment}", details)

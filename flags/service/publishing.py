@@ -17,7 +17,7 @@ from flags.validation import check_reason, check_served, refuse
 from pointsman.core.model import Flag
 from runtime import audit
 from runtime.actors import ActorKind
-from runtime.errors import ApprovalRequired, Locked
+from runtime.errors import ApprovalRequired
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +62,8 @@ def publish(session: Session, by: By, action: Action, steps: Sequence[Step]) -> 
     for change in changes:
         for guard in by.guards:
             guard.check(session, change)
-    now = datetime.now(UTC)
     notices.mark(session)
-    return {
-        change.at.environment: _write(session, by, each, change, now)
-        for each, change in zip(steps, changes, strict=True)
-    }
+    return _write(session, by, action, steps, changes) if steps else {}
 
 
 def publish_other(
@@ -79,32 +75,27 @@ def publish_other(
     subject: str,
     before: dict[str, Any] | None,
     after: dict[str, Any] | None,
+    free: bool = False,
 ) -> int:
     """The next revision of a locked environment for what is no flag. The rows are written already.
 
-    Locked: changes there need approvals, and what is no flag cannot be proposed.
+    ``free``: it changes nobody's answer. ApprovalRequired: it does, and too few people have approved.
     """
-    if at.required_approvers and by.actor.kind is not ActorKind.SYSTEM:
-        raise Locked(
-            f"{at.project}/{at.key}/{subject}",
-            f"changes in {at.key!r} need {at.required_approvers} approvals, and only changes of flags can be "
-            "proposed; lower the number of approvers for this change",
-        )
-    revision = places.advance(session, at.id)
-    revisions.add(
-        session,
-        environment_id=at.id,
-        flag_id=None,
-        subject=subject,
-        revision=revision,
-        at=datetime.now(UTC),
-        actor=by.actor,
-        action=action.value,
-        reason=by.reason,
-        before=before,
-        after=after,
+    if not free:
+        refuse_unapproved(by, at, f"{at.project}/{at.key}/{subject}")
+    revision = places.advance(session, [at.id])[at.id]
+    entry = revisions.NewRevision(
+        environment_id=at.id, flag_id=None, subject=subject, revision=revision, before=before, after=after
     )
+    revisions.add(session, [entry], _origin(by, action))
     return revision
+
+
+def refuse_unapproved(by: By, at: EnvironmentView, subject: str) -> None:
+    """ApprovalRequired: a person or program changes by themselves what others must approve."""
+    acts_at_once = by.actor.kind is ActorKind.SYSTEM and by.approvals is None
+    if not acts_at_once and (by.approvals or 0) < at.required_approvers:
+        raise ApprovalRequired(subject, at.required_approvers)
 
 
 def trace(session: Session, by: By, action: Action, subject: str, details: Mapping[str, Any]) -> None:
@@ -132,6 +123,8 @@ def _refuse_unapproved(session: Session, by: By, steps: Sequence[Step], changes:
 def _is_free(change: Change) -> bool:
     if change.after is None:
         return False
+    if change.action is Action.FORGET_UNIT:
+        return True  # A person's right, and nobody else's answer changes.
     is_new_and_off = change.before is None and not change.after.enabled
     return is_new_and_off or _switches_off(change, change.after)
 
@@ -140,24 +133,28 @@ def _switches_off(change: Change, after: Flag) -> bool:
     return change.action is Action.TOGGLE_FLAG and not after.enabled
 
 
-def _write(session: Session, by: By, step: Step, change: Change, now: datetime) -> int:
-    _, state = step.after
-    if step.before is None:
-        states.add(session, [state])
-    elif not states.change(session, step.before[1], state):
-        current = states.state(session, state.flag_id, state.environment_id)
-        raise state_conflict(change.at, current, step.before[1].version)
-    revision = places.advance(session, state.environment_id)
-    revisions.add(
-        session,
-        environment_id=state.environment_id,
-        flag_id=state.flag_id,
-        revision=revision,
-        at=now,
-        actor=by.actor,
-        action=change.action.value,
-        reason=by.reason,
-        before=None if step.before is None else snapshot(change.before, step.before[1]),
-        after=snapshot(change.after, state),
-    )
-    return revision
+def _write(
+    session: Session, by: By, action: Action, steps: Sequence[Step], changes: Sequence[Change]
+) -> dict[str, int]:
+    states.add(session, [each.state for each in steps if each.before is None])
+    for each, change in zip(steps, changes, strict=True):
+        if each.before is not None and not states.change(session, each.before[1], each.state):
+            current = states.state(session, each.state.flag_id, each.state.environment_id)
+            raise state_conflict(change.at, current, each.before[1].version)
+    moved = places.advance(session, [each.state.environment_id for each in steps])
+    entries = [
+        revisions.NewRevision(
+            environment_id=each.state.environment_id,
+            flag_id=each.state.flag_id,
+            revision=moved[each.state.environment_id],
+            before=None if each.before is None else snapshot(change.before, each.before[1]),
+            after=snapshot(change.after, each.state),
+        )
+        for each, change in zip(steps, changes, strict=True)
+    ]
+    revisions.add(session, entries, _origin(by, action))
+    return {each.state.environment: moved[each.state.environment_id] for each in steps}
+
+
+def _origin(by: By, action: Action) -> revisions.Origin:
+    return revisions.Origin(at=datetime.now(UTC), actor=by.actor, action=action.value, reason=by.reason)

@@ -15,7 +15,7 @@ from flags.payloads import Problem
 from flags.service.opening import open_environment, open_project
 from flags.service.publishing import trace
 from flags.storage import changes, places
-from flags.validation import check_targeting, check_variants
+from flags.validation import check_targeting, check_unit_type, check_variants
 from flags.world import World
 from runtime.errors import Conflict, Locked, NotFound
 
@@ -89,13 +89,20 @@ def settled(request: ChangeRequest, environment: EnvironmentView) -> ChangeReque
 
 def check_proposal(flag: FlagView, proposal: Proposal, world: World) -> Iterator[Problem]:
     """Whether the proposal makes sense for the flag as it is now; publishing checks everything again."""
-    serving = (proposal.targeting, proposal.enabled, proposal.variants)
-    alone = (proposal.archived, proposal.revert)
-    given = [each is not None for each in (*serving, *alone)]
-    if not any(given):
-        yield Problem("proposal", "is empty; propose targeting, enabled, variants, archived or revert")
-    if any(given[3:]) and sum(given) > 1:
-        yield Problem("proposal", "archived and revert stand alone; open another request for the rest")
+    if proposal.subject is not None:
+        yield Problem("proposal", "is about no flag; open a request of the environment's")
+        return
+    alone = {"archived": proposal.archived, "revert": proposal.revert, "rerandomise": proposal.rerandomise}
+    standing = [name for name, value in alone.items() if value is not None]
+    rest = replace(proposal, archived=None, revert=None, rerandomise=None, moves=None) != Proposal()
+    if not standing and not rest:
+        yield Problem("proposal", "is empty; propose targeting, enabled, variants, archived, revert, …")
+    if len(standing) + rest > 1:
+        yield Problem("proposal", f"{standing[0]} stands alone; open another request for the rest")
+    if proposal.rerandomise is False:
+        yield Problem("proposal.rerandomise", "can only be true")
+    if proposal.unit_type is not None:
+        yield from check_unit_type(proposal.unit_type)
     variants = flag.variants if proposal.variants is None else proposal.variants
     if proposal.variants is not None:
         yield from check_variants(flag.kind, proposal.variants, flag.schema)

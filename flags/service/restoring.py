@@ -64,7 +64,7 @@ def revert_revision(
     wanted = find_revision(session, project, environment, number)
     at = FlagAt(project, environment, wanted.flag)
     snapshot = snapshot_of(wanted, side)
-    by = replace(by, reason=_reason(number, side, by.reason))
+    by = replace(by, reason=reason_of(number, side, by.reason))
     flag = known_flag(session, project, wanted.flag)
     before = states.state(session, flag.id, open_environment(session, project, environment).id)
     if before.version != expected_version:
@@ -126,6 +126,7 @@ def _save(
     return next(each.state for each in steps if each.state.environment_id == before.environment_id)
 
 
-def _reason(number: int, side: Side, reason: str) -> str:
+def reason_of(number: int, side: Side, reason: str) -> str:
+    """Why a revert is made, for the history."""
     words = f"revert of revision {number}" if side is Side.BEFORE else f"return to revision {number}"
     return f"{words}: {reason}" if reason else words

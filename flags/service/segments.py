@@ -23,7 +23,7 @@ from flags.trees import check_nodes
 from flags.validation import check_named, refuse
 from flags.world import check_nesting, check_references
 from pointsman.core.costs import problem_of, searches_of, segments_problem
-from pointsman.core.unit_sets import digest_of, hash_of_unit, write_hashes
+from pointsman.core.unit_sets import digest_of, hash_of_unit, salt_of_set, write_hashes
 from runtime.errors import Conflict, Invalid, Locked, NotFound
 
 
@@ -34,7 +34,7 @@ def create_segment(
     at = open_environment(session, project, environment)
     if segments.segment(session, at, draft.key) is not None:
         raise Invalid("key", f"a segment {draft.key!r} exists in {project}/{environment}; choose another key")
-    _check_new(session, at, draft.key)
+    refuse_many(session, at)
     _check(session, at, draft)
     salt = new_salt()
     made = segments.add(session, at, _drafted(session, at, _blank(at, draft.key), draft, salt), salt=salt)
@@ -46,16 +46,50 @@ def edit_segment(
 ) -> SegmentView:
     """The segment as the draft has it. Invalid, NotFound, Conflict."""
     at = open_environment(session, project, environment)
-    before = _known(session, at, draft.key, expected_version)
+    after = drafted_segment(session, at, draft)
+    return put_segment(session, by, at, after, expected_version=expected_version)
+
+
+def drafted_segment(session: Session, at: EnvironmentView, draft: SegmentDraft) -> SegmentView:
+    """The segment as an edit would make it; its lists are kept as sets, nothing else is written.
+
+    Invalid: names the field. NotFound.
+    """
+    before = known_segment(session, at, draft.key)
     _check(session, at, draft)
-    after = _drafted(session, at, before, draft, segments.salt_of(session, before.id))
+    return _drafted(session, at, before, draft, segments.salt_of(session, before.id))
+
+
+def put_segment(
+    session: Session, by: By, at: EnvironmentView, after: SegmentView, *, expected_version: int
+) -> SegmentView:
+    """The segment as it is given, checked against everything as it is now. Invalid, NotFound, Conflict."""
+    before = known_segment(session, at, after.key, expected_version)
+    after = replace(after, id=before.id, version=before.version)
+    _check(session, at, SegmentDraft(key=after.key, conditions=after.conditions))
     if after == before:
         return before
     if not segments.change(session, before, after):
-        raise _conflict(_known(session, at, draft.key), expected_version)
+        raise _conflict(known_segment(session, at, after.key), expected_version)
     return _published(
         session, by, Action.EDIT_SEGMENT, at, before, replace(after, version=before.version + 1)
     )
+
+
+def remade_segment(session: Session, by: By, at: EnvironmentView, after: SegmentView) -> SegmentView:
+    """A deleted segment as it was, in a locked environment; its lists are still kept. Invalid."""
+    refuse_many(session, at)
+    _check(session, at, SegmentDraft(key=after.key, conditions=after.conditions))
+    bodies = unit_sets.bodies(session, at.id, (*after.included, *after.excluded))
+    salt = salt_of_set(next(iter(bodies.values()))) if bodies else secrets.token_hex(16)
+    made = segments.add(session, at, after, salt=salt)
+    return _published(session, by, Action.CREATE_SEGMENT, at, None, made)
+
+
+def refuse_many(session: Session, at: EnvironmentView) -> None:
+    """Invalid: the environment has as many segments as it may."""
+    if segments.count(session, at) >= limits.SEGMENTS_PER_ENVIRONMENT:
+        raise Invalid("key", f"an environment has at most {limits.SEGMENTS_PER_ENVIRONMENT} segments")
 
 
 def delete_segment(
@@ -63,9 +97,8 @@ def delete_segment(
 ) -> None:
     """The segment is gone. Locked: something refers to it. NotFound, Conflict."""
     at = open_environment(session, project, environment)
-    before = _known(session, at, key, expected_version)
-    token = f"segment:{key}"
-    users = [*states.referring(session, at.id, token), *segments.referring(session, at, token)]
+    before = known_segment(session, at, key, expected_version)
+    users = _users(session, at, key)
     if users:
         raise Locked(_subject(at, key), f"{', '.join(users[:5])} refer to it; change these first")
     segments.remove(session, before.id)
@@ -81,13 +114,6 @@ def new_salt() -> str:
     return secrets.token_hex(16)
 
 
-def stored_segment(
-    session: Session, at: EnvironmentView, key: str, expected_version: int | None = None
-) -> SegmentView:
-    """The segment of a locked environment. NotFound, Conflict."""
-    return _known(session, at, key, expected_version)
-
-
 def segment_with(
     session: Session,
     by: By,
@@ -100,7 +126,7 @@ def segment_with(
 ) -> SegmentView:
     """The segment with these lists, its others as they were; made with this salt where there was none."""
     if before is None:
-        _check_new(session, at, key)
+        refuse_many(session, at)
         _check(session, at, SegmentDraft(key=key))
     stored = before or replace(_blank(at, key), name=key)
     included = lists.get("included", (stored.included, stored.included_count))
@@ -118,15 +144,15 @@ def segment_with(
     if after == before:
         return before
     if not segments.change(session, before, after):
-        raise _conflict(_known(session, at, key), before.version)
+        raise _conflict(known_segment(session, at, key), before.version)
     return _published(
         session, by, Action.EDIT_SEGMENT, at, before, replace(after, version=before.version + 1)
     )
 
 
-def _check_new(session: Session, at: EnvironmentView, key: str) -> None:
-    if segments.count(session, at) >= limits.SEGMENTS_PER_ENVIRONMENT:
-        raise Invalid("key", f"an environment has at most {limits.SEGMENTS_PER_ENVIRONMENT} segments")
+def _users(session: Session, at: EnvironmentView, key: str) -> list[str]:
+    token = f"segment:{key}"
+    return [*states.referring(session, at.id, token), *segments.referring(session, at, token)]
 
 
 def _check(session: Session, at: EnvironmentView, draft: SegmentDraft) -> None:
@@ -217,9 +243,10 @@ def _blank(at: EnvironmentView, key: str) -> SegmentView:
     )
 
 
-def _known(
+def known_segment(
     session: Session, at: EnvironmentView, key: str, expected_version: int | None = None
 ) -> SegmentView:
+    """The segment as it is now. NotFound, Conflict."""
     found = segments.segment(session, at, key)
     if found is None:
         raise NotFound("segment", f"{at.project}/{at.key}/{key}")
@@ -250,6 +277,7 @@ def _published(
         subject=f"segment:{either.key}",
         before=None if before is None else segment_json(before),
         after=None if after is None else segment_json(after),
+        free=not _users(session, at, either.key),
     )
     trace(
         session, by, action, _subject(at, either.key), {"revision": revision, "units": either.included_count}

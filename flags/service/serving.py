@@ -6,11 +6,11 @@ from sqlalchemy.orm import Session
 
 from flags.encoding import same_state
 from flags.guards import Action, By
-from flags.model import FlagAt, FlagState, FlagView, Targeting
+from flags.model import EnvironmentView, FlagAt, FlagState, FlagView, Targeting
 from flags.ranging import Draw
 from flags.references import proposed_nodes
 from flags.service import sticky
-from flags.service.opening import open_state
+from flags.service.opening import open_environment, open_state, open_state_in
 from flags.service.publishing import publish, step, trace
 from flags.service.surroundings import rooms_of, world_of
 from flags.storage import flags, places, states
@@ -37,8 +37,9 @@ def set_targeting(
     Targeting that is stored already leaves no trace. Invalid: every problem by field. NotFound, Conflict,
     Locked.
     """
-    flag, state = open_state(session, at, expected_version)
-    after = _targeted(session, at, flag, state, targeting)
+    environment = open_environment(session, at.project, at.environment)
+    flag, state = open_state_in(session, environment, at, expected_version)
+    after = _targeted(session, environment, flag, state, targeting)
     return _save(session, by, Action.TARGET_FLAG, at, flag, state, after)
 
 
@@ -51,7 +52,7 @@ def preview_targeting(session: Session, at: FlagAt, targeting: Targeting) -> Tar
     if flag is None:
         raise NotFound("flag", f"{at.project}/{at.flag}")
     state = states.state(session, flag.id, environment.id)
-    after = _targeted(session, at, flag, state, targeting)
+    after = _targeted(session, environment, flag, state, targeting)
     return preview(state, after.default, after.rules)
 
 
@@ -60,17 +61,19 @@ def drafted(session: Session, at: FlagAt, state: FlagState, targeting: Targeting
     flag = flags.flag(session, at.project, at.flag)
     if flag is None:
         raise NotFound("flag", f"{at.project}/{at.flag}")
-    return _targeted(session, at, flag, state, targeting)
+    environment = places.environment(session, at.project, at.environment)
+    assert environment is not None  # noqa: S101  (the state was found there)
+    return _targeted(session, environment, flag, state, targeting)
 
 
 def _targeted(
-    session: Session, at: FlagAt, flag: FlagView, state: FlagState, targeting: Targeting
+    session: Session, environment: EnvironmentView, flag: FlagView, state: FlagState, targeting: Targeting
 ) -> FlagState:
-    environment = places.environment(session, at.project, at.environment)
-    assert environment is not None  # noqa: S101  (the state was found there)
     world = world_of(session, environment, proposed_nodes(targeting))
     refuse(check_targeting(targeting, flag.key, flag.variants, world))
-    rooms = rooms_of(session, environment, flag.key, targeting.rules)
+    # A new rule without a layer has nothing to do with them: imports make thousands of these.
+    asks = bool(state.rules) or any(rule.layer for rule in targeting.rules)
+    rooms = rooms_of(session, environment, flag.key, targeting.rules) if asks else {}
     rules, next_rule = ranged(
         targeting, state.rules, state.next_rule, Draw(salt=flag.salt, scheme=flag.scheme), rooms
     )

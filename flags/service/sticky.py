@@ -9,7 +9,7 @@ from itertools import islice
 from sqlalchemy.orm import Session
 
 from flags import limits
-from flags.filters import write_filter
+from flags.filters import write_enrolled
 from flags.gates import behind_holdout
 from flags.guards import By
 from flags.keeping import Leaving, leaving
@@ -115,7 +115,7 @@ def _refuse_costly(flag: FlagView, state: FlagState) -> None:
 def built_set(
     session: Session, environment_id: int, flag: FlagView, hashes: Iterable[int], *, most: int
 ) -> tuple[str, ...]:
-    """The digest of the filter of these units; empty: there are none.
+    """The digest of the list or filter of these units; empty: there are none.
 
     ``UNPUBLISHED`` for more than ``most``: there is no filter, and applications ask for assignments.
     """
@@ -124,7 +124,7 @@ def built_set(
         return ()
     if len(found) > most:
         return (UNPUBLISHED,)
-    body = write_filter(flag.salt, found)
+    body = write_enrolled(flag.salt, found)
     digest = digest_of(body)
     unit_sets.add(session, environment_id, digest, body, units=len(found), now=datetime.now(UTC))
     return (digest,)

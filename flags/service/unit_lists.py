@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from flags.guards import By
 from flags.model import EnvironmentView, SegmentView
 from flags.service.opening import open_environment
-from flags.service.segments import Lists, new_salt, segment_with, stored_segment
+from flags.service.segments import Lists, known_segment, new_salt, segment_with
 from flags.storage import places, segments, unit_sets
 from flags.unit_lists import UnitList, stored_list, within_limit
 from pointsman.core.unit_sets import digest_of
@@ -66,7 +66,7 @@ def change_units(
     Both are hashed with ``segment_salt``. Invalid: the list gets too long. NotFound, Locked, Conflict.
     """
     at = open_environment(session, project, environment)
-    before = stored_segment(session, at, key, expected_version)
+    before = known_segment(session, at, key, expected_version)
     _refuse_other_salt(session, key, before, add)
     digests = before.included if name is ListName.INCLUDED else before.excluded
     # In one expression: each step gives its eight bytes a unit back before the next one takes them.

@@ -51,6 +51,17 @@ def variants_of(session: Session, state_id: int, units: Iterable[str]) -> dict[s
     return found
 
 
+def of_unit_in(session: Session, environment_id: int, unit: str) -> dict[str, str]:
+    """The variant the unit keeps in one environment, by flag."""
+    query = (
+        select(FlagRow.key, AssignmentRow.variant)
+        .join(FlagStateRow, FlagStateRow.id == AssignmentRow.flag_state_id)
+        .join(FlagRow, FlagRow.id == FlagStateRow.flag_id)
+        .where(AssignmentRow.unit == unit, FlagStateRow.environment_id == environment_id)
+    )
+    return {row[0]: row[1] for row in session.execute(query)}
+
+
 def of_unit(session: Session, project: str, unit: str) -> tuple[Assignment, ...]:
     """Every assignment of the unit in the project, by environment and flag."""
     query = _assignments().where(ProjectRow.key == project, AssignmentRow.unit == unit)
@@ -116,7 +127,7 @@ def hashes(
         AssignmentRow.id > after,
         or_(*owned),
     )
-    # Closed even where the caller stops early: a cursor of the server must not wait for the collector.
+    # Closed also when the caller has enough: PostgreSQL keeps a cursor for it.
     with session.execute(query.execution_options(yield_per=10_000)) as found:
         for (number,) in found:
             yield number % (1 << 64)

@@ -10,7 +10,7 @@ from runtime.database import Base, UtcDateTime
 
 
 class ChangeRequestRow(Base):
-    """A proposed change of one flag in one environment.
+    """A proposed change of one flag in one environment, or of something else there.
 
     ``version`` counts every change of the row; ``draft`` only those of what is proposed, and approvals are
     for one draft.
@@ -24,7 +24,9 @@ class ChangeRequestRow(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     environment_id: Mapped[int] = mapped_column(ForeignKey("environments.id"))
-    flag_id: Mapped[int] = mapped_column(ForeignKey("flags.id"), index=True)
+    flag_id: Mapped[int | None] = mapped_column(ForeignKey("flags.id"), index=True)
+    # What it is about where that is no flag: segment:staff, holdout, approvers.
+    subject: Mapped[str] = mapped_column(String(100), server_default="")
     state: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str] = mapped_column(Text)
     author_kind: Mapped[str] = mapped_column(String(16))

@@ -8,18 +8,21 @@ from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 
 from flags.changes.encoding import proposal_from_json, proposal_to_json
-from flags.changes.model import Approval, ChangeRequest, ChangeState
+from flags.changes.model import OVER, Approval, ChangeRequest, ChangeState
 from flags.model import EnvironmentView, FlagAt, Page
 from flags.storage.change_tables import ChangeApprovalRow, ChangeRequestRow
 from flags.storage.tables import EnvironmentRow, FlagRow, ProjectRow
 from runtime.actors import Actor, ActorKind
 
 
-def add(session: Session, request: ChangeRequest, *, environment_id: int, flag_id: int) -> ChangeRequest:
+def add(
+    session: Session, request: ChangeRequest, *, environment_id: int, flag_id: int | None
+) -> ChangeRequest:
     """The new request under an id of its own; the given one is not looked at."""
     row = ChangeRequestRow(
         environment_id=environment_id,
         flag_id=flag_id,
+        subject=request.proposal.subject or "",
         author_kind=request.author.kind.value,
         author=request.author.name,
         version=request.version,
@@ -67,6 +70,19 @@ def due(session: Session, *, now: datetime, limit: int) -> tuple[ChangeRequest, 
     return tuple(_views(session, ordered))
 
 
+def proposed_sets(session: Session, at: EnvironmentView) -> frozenset[str]:
+    """Digests of the unit sets that requests about segments, not published or withdrawn, refer to."""
+    query = _requests().where(
+        ChangeRequestRow.environment_id == at.id,
+        ChangeRequestRow.flag_id.is_(None),
+        ChangeRequestRow.state.not_in([each.value for each in OVER]),
+    )
+    segments = (each.proposal.segment for each in _views(session, query))
+    return frozenset(
+        digest for each in segments if each is not None for digest in (*each.included, *each.excluded)
+    )
+
+
 def save(session: Session, request: ChangeRequest, *, expected_version: int) -> bool:
     """Write the request with the next version; False: it is no longer at the expected one."""
     changed = session.execute(
@@ -111,10 +127,15 @@ def _columns(request: ChangeRequest) -> dict[str, Any]:
 
 def _requests() -> Select[ChangeRequestRow, str, str, str]:
     return (
-        select(ChangeRequestRow, ProjectRow.key, EnvironmentRow.key, FlagRow.key)
+        select(
+            ChangeRequestRow,
+            ProjectRow.key,
+            EnvironmentRow.key,
+            func.coalesce(FlagRow.key, ChangeRequestRow.subject),
+        )
         .join(EnvironmentRow, EnvironmentRow.id == ChangeRequestRow.environment_id)
         .join(ProjectRow, ProjectRow.id == EnvironmentRow.project_id)
-        .join(FlagRow, FlagRow.id == ChangeRequestRow.flag_id)
+        .outerjoin(FlagRow, FlagRow.id == ChangeRequestRow.flag_id)
         .execution_options(populate_existing=True)
     )
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy import Select, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from flags.labels import Search
@@ -13,13 +13,21 @@ from flags.model import FlagView, Link, NewFlag, Page, ProjectView
 from flags.storage.tables import FlagRow, ProjectRow
 from pointsman.core.model import Kind, Scheme
 
+# Built once: building a statement costs more than running it.
+_FLAG: Final = (
+    select(FlagRow)
+    .join(ProjectRow, ProjectRow.id == FlagRow.project_id)
+    .where(ProjectRow.key == bindparam("project"), FlagRow.key == bindparam("key"))
+    .execution_options(populate_existing=True)
+)
+_COUNT: Final = select(func.count(FlagRow.id)).where(FlagRow.project_id == bindparam("project_id"))
+
 
 def flag(session: Session, project_key: str, key: str) -> FlagView | None:
     """The flag of that key, archived or not, as the database has it now."""
     if not (is_key(project_key) and is_key(key)):
         return None
-    query = _flags(project_key).where(FlagRow.key == key).execution_options(populate_existing=True)
-    row = session.scalar(query)
+    row = session.scalar(_FLAG, {"project": project_key, "key": key})
     return None if row is None else _view(row, project_key)
 
 
@@ -61,7 +69,7 @@ def page(
 
 def count(session: Session, project: ProjectView) -> int:
     """How many flags the project has, archived ones included."""
-    return session.scalars(select(func.count(FlagRow.id)).where(FlagRow.project_id == project.id)).one()
+    return session.scalars(_COUNT, {"project_id": project.id}).one()
 
 
 def add(

@@ -3,9 +3,9 @@
 import secrets
 from collections.abc import Collection
 from datetime import datetime
-from typing import TypeVar
+from typing import Final, TypeVar, cast
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, Table, bindparam, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -16,6 +16,42 @@ from flags.storage.tables import EnvironmentRow, ProjectRow
 Row = TypeVar("Row", ProjectRow, EnvironmentRow)
 
 
+def _locking(query: Select[Row], of: type[Row]) -> Select[Row]:
+    # key_share: changes wait for one another, but rows that only refer to this one (incoming events) do not.
+    return query.with_for_update(of=of, key_share=True)
+
+
+# Built once: building a statement costs more than running it, and one import runs tens of thousands.
+# populate_existing: what this session read before it had the lock, or changed since, may be out of date.
+_PROJECT: Final = (
+    select(ProjectRow).where(ProjectRow.key == bindparam("project")).execution_options(populate_existing=True)
+)
+_LOCKED_PROJECT: Final = _locking(_PROJECT, ProjectRow)
+_ENVIRONMENTS: Final = (
+    select(EnvironmentRow)
+    .join(ProjectRow, ProjectRow.id == EnvironmentRow.project_id)
+    .where(ProjectRow.key == bindparam("project"))
+    .order_by(EnvironmentRow.id)
+    .execution_options(populate_existing=True)
+)
+_LOCKED_ENVIRONMENTS: Final = _locking(_ENVIRONMENTS, EnvironmentRow)
+_ENVIRONMENT: Final = _ENVIRONMENTS.where(EnvironmentRow.key == bindparam("key"))
+_LOCKED_ENVIRONMENT: Final = _locking(_ENVIRONMENT, EnvironmentRow)
+_ENVIRONMENTS_BY_ID: Final = (
+    select(EnvironmentRow, ProjectRow.key)
+    .join(ProjectRow)
+    .where(EnvironmentRow.id.in_(bindparam("ids", expanding=True)))
+    .execution_options(populate_existing=True)
+)
+_TABLE: Final = cast("Table", EnvironmentRow.__table__)
+_ADVANCED: Final = (
+    update(_TABLE)
+    .where(_TABLE.c.id.in_(bindparam("ids", expanding=True)))
+    .values(revision=_TABLE.c.revision + 1, stamp=bindparam("fresh"))
+    .returning(_TABLE.c.id, _TABLE.c.revision)
+)
+
+
 def projects(session: Session) -> tuple[ProjectView, ...]:
     """Every project, by key."""
     return tuple(_project(row) for row in session.scalars(select(ProjectRow).order_by(ProjectRow.key)))
@@ -23,8 +59,9 @@ def projects(session: Session) -> tuple[ProjectView, ...]:
 
 def project(session: Session, key: str, *, lock: bool = False) -> ProjectView | None:
     """The project of that key; ``lock`` keeps others from adding to it until the transaction ends."""
-    query = select(ProjectRow).where(ProjectRow.key == key)
-    row = session.scalar(_locking(query, ProjectRow) if lock else query) if is_key(key) else None
+    if not is_key(key):
+        return None
+    row = session.scalar(_LOCKED_PROJECT if lock else _PROJECT, {"project": key})
     return None if row is None else _project(row)
 
 
@@ -43,8 +80,7 @@ def add_project(
 
 def environments(session: Session, project_key: str, *, lock: bool = False) -> tuple[EnvironmentView, ...]:
     """A project's environments in the order they were made, which is also the order of their locks."""
-    query = _environments(project_key).order_by(EnvironmentRow.id)
-    rows = session.scalars(_locking(query, EnvironmentRow) if lock else query)
+    rows = session.scalars(_LOCKED_ENVIRONMENTS if lock else _ENVIRONMENTS, {"project": project_key})
     return tuple(_environment(row, project_key) for row in rows)
 
 
@@ -54,8 +90,8 @@ def environment(
     """One environment; ``lock`` makes every other change of its ruleset wait for this transaction."""
     if not (is_key(project_key) and is_key(key)):
         return None
-    query = _environments(project_key).where(EnvironmentRow.key == key)
-    row = session.scalar(_locking(query, EnvironmentRow) if lock else query)
+    statement = _LOCKED_ENVIRONMENT if lock else _ENVIRONMENT
+    row = session.scalar(statement, {"project": project_key, "key": key})
     return None if row is None else _environment(row, project_key)
 
 
@@ -77,14 +113,10 @@ def count_environments(session: Session, at: ProjectView) -> int:
     return session.scalars(query).one()
 
 
-def advance(session: Session, environment_id: int) -> int:
-    """Move the environment's ruleset to its next revision, which is returned, under a new stamp."""
-    return session.execute(
-        update(EnvironmentRow)
-        .where(EnvironmentRow.id == environment_id)
-        .values(revision=EnvironmentRow.revision + 1, stamp=_fresh_stamp())
-        .returning(EnvironmentRow.revision)
-    ).scalar_one()
+def advance(session: Session, environment_ids: Collection[int]) -> dict[int, int]:
+    """Move each environment's ruleset to its next revision, returned by the row's id, under a new stamp."""
+    moved = session.execute(_ADVANCED, {"ids": list(environment_ids), "fresh": _fresh_stamp()})
+    return {row.id: row.revision for row in moved}
 
 
 def ruleset_id(session: Session, environment_id: int) -> RulesetId:
@@ -107,28 +139,14 @@ def set_holdout(session: Session, environment_id: int, share: int) -> None:
 
 def environments_by_id(session: Session, ids: Collection[int]) -> dict[int, EnvironmentView]:
     """Those environments, by their row's id."""
-    query = select(EnvironmentRow, ProjectRow.key).join(ProjectRow).where(EnvironmentRow.id.in_(ids))
-    return {row.id: _environment(row, project) for row, project in session.execute(query)}
+    found = session.execute(_ENVIRONMENTS_BY_ID, {"ids": list(ids)})
+    return {row.id: _environment(row, project) for row, project in found}
 
 
 def set_required_approvers(session: Session, environment_id: int, count: int) -> None:
     """Write how many approvals a change of this environment needs."""
     session.execute(
         update(EnvironmentRow).where(EnvironmentRow.id == environment_id).values(required_approvers=count)
-    )
-
-
-def _locking(query: Select[Row], of: type[Row]) -> Select[Row]:
-    # key_share: changes wait for one another, but rows that only refer to this one (incoming events) do not.
-    # populate_existing: what this session read before it had the lock may be out of date.
-    return query.with_for_update(of=of, key_share=True).execution_options(populate_existing=True)
-
-
-def _environments(project_key: str) -> Select[EnvironmentRow]:
-    return (
-        select(EnvironmentRow)
-        .join(ProjectRow, ProjectRow.id == EnvironmentRow.project_id)
-        .where(ProjectRow.key == project_key)
     )
 
 

@@ -1,9 +1,11 @@
 """The history of each environment's ruleset."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, cast
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, Table, insert, select
 from sqlalchemy.orm import Session
 
 from flags.model import EnvironmentView, Revision
@@ -11,41 +13,57 @@ from flags.storage.tables import FlagRow, RevisionRow
 from pointsman.core.model import Json
 from runtime.actors import Actor, ActorKind
 
+_ADDED: Final = insert(cast("Table", RevisionRow.__table__))
 
-def add(
-    session: Session,
-    *,
-    environment_id: int,
-    flag_id: int | None,
-    revision: int,
-    at: datetime,
-    actor: Actor,
-    action: str,
-    reason: str,
-    before: dict[str, Json] | None,
-    after: dict[str, Json] | None,
-    subject: str = "",
-) -> None:
-    """Write one change; ``before`` and ``after`` are the flag in wire form, None where it was not served.
 
-    Without a flag ``subject`` says what was changed.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRevision:
+    """One environment's share of a change; ``before`` and ``after`` are the flag in wire form, None where it
+    was not served. Without a flag ``subject`` says what was changed.
     """
-    session.add(
-        RevisionRow(
-            environment_id=environment_id,
-            flag_id=flag_id,
-            subject=subject,
-            revision=revision,
-            at=at,
-            actor_kind=actor.kind.value,
-            actor=actor.name,
-            action=action,
-            reason=reason,
-            before=before,
-            after=after,
-        )
+
+    environment_id: int
+    flag_id: int | None
+    revision: int
+    before: dict[str, Json] | None
+    after: dict[str, Json] | None
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a change comes from."""
+
+    at: datetime
+    actor: Actor
+    action: str
+    reason: str
+
+
+def add(session: Session, entries: Sequence[NewRevision], origin: Origin) -> None:
+    """Write one change, as it is in each environment."""
+    shared = {
+        "at": origin.at,
+        "actor_kind": origin.actor.kind.value,
+        "actor": origin.actor.name,
+        "action": origin.action,
+        "reason": origin.reason,
+    }
+    session.execute(
+        _ADDED,
+        [
+            {
+                **shared,
+                "environment_id": each.environment_id,
+                "flag_id": each.flag_id,
+                "subject": each.subject,
+                "revision": each.revision,
+                "before": each.before,
+                "after": each.after,
+            }
+            for each in entries
+        ],
     )
-    session.flush()
 
 
 def revisions(
@@ -69,6 +87,17 @@ def revision(session: Session, at: EnvironmentView, number: int) -> Revision | N
     return _view(row, key, at)
 
 
+def segment_sets(session: Session, at: EnvironmentView) -> frozenset[str]:
+    """Digests of all unit lists that the environment's segments ever had."""
+    query = select(RevisionRow.before, RevisionRow.after).where(
+        RevisionRow.environment_id == at.id, RevisionRow.subject.startswith("segment:", autoescape=True)
+    )
+    snapshots = (each for row in session.execute(query) for each in (row.before, row.after) if each)
+    return frozenset(
+        digest for each in snapshots for name in ("included", "excluded") for digest in each.get(name, ())
+    )
+
+
 def served_at(session: Session, environment_id: int, flag_id: int, revision: int) -> dict[str, Any] | None:
     """A flag as it was served at a revision of its environment, in wire form; None: it was not."""
     query = (
@@ -82,6 +111,22 @@ def served_at(session: Session, environment_id: int, flag_id: int, revision: int
         .limit(1)
     )
     return session.scalar(query)
+
+
+def began(session: Session, environment_id: int, flag_id: int, epoch: int) -> tuple[int, datetime] | None:
+    """The revision that first served an epoch of the flag, and when it was made; None: not known."""
+    query = (
+        select(RevisionRow.revision, RevisionRow.at, RevisionRow.after)
+        .where(RevisionRow.environment_id == environment_id, RevisionRow.flag_id == flag_id)
+        .order_by(RevisionRow.revision.desc())
+    )
+    first = None
+    with session.execute(query.execution_options(yield_per=100)) as found:
+        for number, at, after in found:
+            if (after or {}).get("epoch", 0) < epoch:
+                break
+            first = (number, at)
+    return first
 
 
 def _revisions(at: EnvironmentView) -> Select[RevisionRow, str | None]:

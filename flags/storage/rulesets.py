@@ -48,6 +48,12 @@ class StoredFlag(NamedTuple):
     epoch: int
     kept: str
 
+    @property
+    def has_more(self) -> bool:
+        """Whether ``wire`` holds more than the members that every flag has."""
+        few = self.requires == self.switches == self.kept == _EMPTY_LIST
+        return not few or self.overrides != _EMPTY_OBJECT
+
     def wire(self) -> dict[str, object]:
         """The flag as a ruleset's JSON, before anything is checked; perhaps not in its canonical form."""
         wire: dict[str, object] = {

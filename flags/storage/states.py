@@ -1,10 +1,12 @@
 """How flags serve in environments: reading, adding, and changing on condition of a version."""
 
+import typing
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import Select, Text, cast, insert, select, update
+from sqlalchemy import Select, Table, Text, bindparam, cast, insert, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from flags.model import FlagState
 from flags.reading import kept_from_json, requires_from_json, rules_from_json, switches_from_json
@@ -18,10 +20,47 @@ T = TypeVar("T")
 _IDS_AT_ONCE = 500
 
 
+def _states() -> Select[FlagStateRow, str]:
+    return (
+        select(FlagStateRow, EnvironmentRow.key)
+        .join(EnvironmentRow, EnvironmentRow.id == FlagStateRow.environment_id)
+        .execution_options(populate_existing=True)
+    )
+
+
+# Built once: building a statement costs more than running it.
+_STATE: Final = _states().where(
+    FlagStateRow.flag_id == bindparam("flag_id"), FlagStateRow.environment_id == bindparam("environment_id")
+)
+_COLUMNS: Final = (
+    *("enabled", "off_variant", "default_variant", "rules", "next_rule", "version", "overrides", "requires"),
+    *("switches", "epoch", "kept", "refers"),
+)
+_TABLE: Final = typing.cast("Table", FlagStateRow.__table__)
+_ADDED: Final = insert(_TABLE)
+
+
+def _changing(columns: Iterable[str]) -> ReturningUpdate[int]:
+    return (
+        update(_TABLE)
+        .where(
+            _TABLE.c.flag_id == bindparam("in_flag"),
+            _TABLE.c.environment_id == bindparam("in_environment"),
+            _TABLE.c.version == bindparam("at_version"),
+        )
+        .values({name: bindparam(name) for name in columns})
+        .returning(_TABLE.c.id)
+    )
+
+
+_CHANGED: Final = _changing(_COLUMNS)
+_SWITCHED: Final = _changing(("enabled", "version"))
+
+
 def state(session: Session, flag_id: int, environment_id: int) -> FlagState:
     """The state as the database has it now. NoResultFound: flag and environment are of two projects."""
-    query = _states().where(FlagStateRow.flag_id == flag_id, FlagStateRow.environment_id == environment_id)
-    row, environment = session.execute(query).one()
+    asked = {"flag_id": flag_id, "environment_id": environment_id}
+    row, environment = session.execute(_STATE, asked).one()
     return _view(row, environment)
 
 
@@ -42,23 +81,18 @@ def add(session: Session, states: Iterable[FlagState]) -> None:
         {"flag_id": each.flag_id, "environment_id": each.environment_id, **_columns(each)} for each in states
     ]
     if rows:
-        session.execute(insert(FlagStateRow), rows)
+        session.execute(_ADDED, rows)
 
 
 def change(session: Session, before: FlagState, after: FlagState) -> bool:
     """Replace ``before`` by ``after``; False: the state is no longer at the version of ``before``."""
-    changed = session.execute(
-        update(FlagStateRow)
-        .where(
-            FlagStateRow.flag_id == before.flag_id,
-            FlagStateRow.environment_id == before.environment_id,
-            FlagStateRow.version == before.version,
-        )
-        .values(_columns(after))
-        .returning(FlagStateRow.id)
-        .execution_options(synchronize_session=False)
-    ).scalar_one_or_none()
-    return changed is not None
+    asked = {
+        "in_flag": before.flag_id,
+        "in_environment": before.environment_id,
+        "at_version": before.version,
+    }
+    statement = _SWITCHED if after.broken else _CHANGED
+    return session.execute(statement, asked | _columns(after)).scalar_one_or_none() is not None
 
 
 def id_of(session: Session, flag_id: int, environment_id: int) -> int:
@@ -154,14 +188,6 @@ def _columns(state: FlagState) -> dict[str, object]:
         "kept": kept_to_json(state.kept),
         "refers": refers(state.rules, state.requires),
     }
-
-
-def _states() -> Select[FlagStateRow, str]:
-    return (
-        select(FlagStateRow, EnvironmentRow.key)
-        .join(EnvironmentRow, EnvironmentRow.id == FlagStateRow.environment_id)
-        .execution_options(populate_existing=True)
-    )
 
 
 def _view(row: FlagStateRow, environment: str) -> FlagState:

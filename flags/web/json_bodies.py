@@ -60,7 +60,7 @@ def _path(steps: tuple[int | str, ...]) -> str:
 
 def _parse(body: bytes) -> dict[str, object]:
     try:
-        parsed = json.loads(body.decode(), parse_constant=_no_constant, object_pairs_hook=_unique)
+        parsed = json.loads(body.decode(), parse_constant=_no_constant, object_pairs_hook=unique)
     except (ValueError, RecursionError) as error:
         what = "nested too deep" if isinstance(error, RecursionError) else str(error)
         raise Invalid("body", f"is not JSON in UTF-8: {what}") from None
@@ -81,7 +81,8 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number")
 
 
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """The object. ValueError: a member comes twice, and nobody can tell which is meant."""
     members = dict(pairs)
     if len(members) != len(pairs):
         names = [name for name, _ in pairs]

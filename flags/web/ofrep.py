@@ -1,12 +1,13 @@
 """OFREP 0.3.0: evaluating one flag or all of them over HTTP, for OpenFeature clients in every language.
 
-Evaluating is free of effects: nothing is exposed, enrolled or stored. Both kinds of keys may evaluate. Any
+Evaluating is free of effects: nothing is exposed or enrolled; only how often a flag was asked for is counted.
+Both kinds of keys may evaluate. Any
 site may ask (a browser's key is public anyway, and no cookie is read), hence the CORS headers.
 """
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeAlias
@@ -19,6 +20,7 @@ from flags.evaluations import Answers, failed
 from flags.model import SdkAccess
 from flags.rates import Rates
 from flags.serving import AtHand, Serving, Source, Waiting
+from flags.used import Used
 from flags.web.ofrep_context import Asked, OfrepCode, Refused, read_context
 from pointsman.core.choice import Choice
 from pointsman.core.model import Flag
@@ -51,6 +53,12 @@ _PREFLIGHT: Final = Answer(
     body=b"",
 )
 
+_CANNOT: Final = "the flag cannot be evaluated for this context; use the code's default"
+_WITHOUT_STORE: Final = (
+    "more units are kept than are handed out, and only the server knows which: ask it, not a relay; "
+    "until then use the code's default"
+)
+
 StreamUrl: TypeAlias = Callable[[SdkAccess], str | None]
 """Where this key's holder hears of changes; None: nowhere that clients could reach."""
 
@@ -61,6 +69,8 @@ class Ofrep:
 
     rates: Rates
     stream_url: StreamUrl
+    used: Used | None = None
+    """Counts single evaluations; None: nobody does. A bulk request asks for flags it may never look at."""
 
 
 def routes(serving: Serving, ofrep: Ofrep) -> tuple[HotRoute, ...]:
@@ -108,7 +118,13 @@ def _single(ofrep: Ofrep, source: Source, request: HotRequest) -> Answer:
         body = {"key": key, "errorCode": OfrepCode.FLAG_NOT_FOUND.value, "errorDetails": details}
         return answer_json(404, body, *_NOT_KEPT, *_ANY_SITE)
     choice = answers.evaluation.choose(key, asked.unit, asked.context, None)
+    if answers.is_open(choice):
+        stored = source.stored(access, asked.unit)
+        if stored is not None:
+            choice = answers.knowing(key, asked.unit, asked.context, stored)
     metrics.EVALUATIONS.labels("single").inc()
+    if ofrep.used is not None and not failed(choice):
+        ofrep.used.count(access.environment_id, key, choice.variant)
     status = 400 if failed(choice) else 200
     return Answer(status=status, headers=_COMMON, body=_text(answers, flag, choice).encode())
 
@@ -116,9 +132,7 @@ def _single(ofrep: Ofrep, source: Source, request: HotRequest) -> Answer:
 def _bulk(ofrep: Ofrep, source: Source, request: HotRequest) -> Answer:
     """Every flag of the environment, the disabled ones too. 304 if the client has these very answers."""
     access, answers = _opened(ofrep, source, request)
-    if len(answers.flags) > _MOST_AT_ONCE and isinstance(source, AtHand):
-        raise NeedsThread
-    flags = _all(answers, read_context(request))
+    flags = _all(answers, read_context(request), lambda unit: source.stored(access, unit))
     metrics.EVALUATIONS.labels("bulk").inc()
     # Of the answers themselves, not of ruleset and context: a schedule may change them without any revision.
     tag = hashlib.sha256(flags.encode()).hexdigest()[:32]
@@ -136,14 +150,29 @@ def _opened(ofrep: Ofrep, source: Source, request: HotRequest) -> tuple[SdkAcces
     newer = parse_qs(request.query).get("flagConfigEtag", [""])[0] if request.query else ""
     access = source.access(secret, newer_than=newer)
     answers = source.answers(access)
+    if isinstance(source, AtHand) and _takes_long(answers, request):
+        raise NeedsThread
     ofrep.rates.take(access.key_id)
     return access, answers
 
 
-def _all(answers: Answers, asked: Asked) -> str:
+def _takes_long(answers: Answers, request: HotRequest) -> bool:
+    """Whether the event loop should not answer: there is too much, or the store may have to be asked."""
+    return answers.asks or (request.path == BULK and len(answers.flags) > _MOST_AT_ONCE)
+
+
+def _all(answers: Answers, asked: Asked, stored_of: Callable[[str], Mapping[str, str] | None]) -> str:
     choose, unit, context = answers.evaluation.choose, asked.unit, asked.context
+    choices = [choose(key, unit, context, None) for key in answers.flags]
+    if any(map(answers.is_open, choices)):
+        stored = stored_of(unit)
+        if stored is not None:
+            choices = [
+                answers.knowing(each.flag, unit, context, stored) if answers.is_open(each) else each
+                for each in choices
+            ]
     return ",".join(
-        _text(answers, flag, choose(key, unit, context, None)) for key, flag in answers.flags.items()
+        _text(answers, flag, choice) for flag, choice in zip(answers.flags.values(), choices, strict=True)
     )
 
 
@@ -151,7 +180,7 @@ def _text(answers: Answers, flag: Flag, choice: Choice) -> str:
     if not failed(choice):
         return answers.text(flag, choice)
     code = OfrepCode.__members__.get(choice.error or "", OfrepCode.GENERAL)
-    details = "the flag cannot be evaluated for this context; use the code's default"
+    details = _WITHOUT_STORE if answers.is_open(choice) else _CANNOT
     return _json({"key": flag.key, "errorCode": code.value, "errorDetails": details})
 
 

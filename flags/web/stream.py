@@ -1,4 +1,4 @@
-"""GET /v1/stream and the event stream of OFREP: clients learn within about a second of a new revision.
+"""GET /v1/stream and the streams of OFREP and GrowthBook: clients learn within about a second what is new.
 
 A separate small ASGI process: a thousand idle streams would use up every thread of the web process. A
 notice carries only the revision; the client then asks as always, so that a lost notice costs no more than
@@ -7,11 +7,11 @@ one poll interval.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
@@ -21,13 +21,17 @@ from starlette.routing import Route
 
 from flags import metrics, queries
 from flags.model import SdkAccess
+from flags.publisher import Publisher, caches_for
 from flags.tickets import key_of_ticket
 from flags.web.nudges import Nudges
+from flags.web.protocols.growthbook import STREAM as GROWTHBOOK_PATH
+from flags.web.protocols.growthbook import refuse_hidden
+from flags.web.protocols.growthbook_notices import FeatureNotices, features_of
 from flags.web.stream_url import STREAM_PATH
 from flags.web.subscribers import MOST_PER_KEY, MOST_STREAMS, Full, Subscriber, Subscribers, announce
 from runtime.changes import BELIEF_S
 from runtime.database import Database
-from runtime.errors import PointsmanError, TooMany, Unauthenticated
+from runtime.errors import Forbidden, PointsmanError, TooMany, Unauthenticated
 
 log = logging.getLogger("pointsman.stream")
 
@@ -38,7 +42,15 @@ _BEARER: Final = "Bearer "
 _NEVER: Final = -1
 _HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 _ANY_SITE: Final = {"Access-Control-Allow-Origin": "*"}
-_STATUS: Final[dict[type[PointsmanError], int]] = {Unauthenticated: 401, TooMany: 429, Full: 503}
+_STATUS: Final[dict[type[PointsmanError], int]] = {
+    Unauthenticated: 401,
+    Forbidden: 403,
+    TooMany: 429,
+    Full: 503,
+}
+
+Notice: TypeAlias = Callable[[SdkAccess, int], Awaitable[str]]
+"""The event that tells a listener of a revision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +125,25 @@ class StreamServer:
         ticket = request.query_params.get("ticket", "")
         return await self._open(request, lambda: self._source.access_by(ticket), _refetch_notice, _ANY_SITE)
 
+    def growthbook(
+        self, notices: FeatureNotices, environments: frozenset[str]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        """The endpoint of GrowthBook's stream: ``event: features``, the payload as data; the key in the path.
+
+        ``environments``: ``project/environment`` opted in; keys of others are refused.
+        """
+
+        def access(secret: str) -> SdkAccess:
+            found = self._source.access(secret)
+            refuse_hidden(found, environments)
+            return found
+
+        async def endpoint(request: Request) -> Response:
+            secret = request.path_params["key"]
+            return await self._open(request, lambda: access(secret), notices.of, _ANY_SITE)
+
+        return endpoint
+
     async def watch(self) -> None:
         """Look at the revisions for ever; a failed look is counted and tried again."""
         while True:
@@ -124,13 +155,13 @@ class StreamServer:
         self,
         request: Request,
         access_of: Callable[[], SdkAccess],
-        notice: Callable[[int], str],
+        notice: Notice,
         headers: dict[str, str],
     ) -> Response:
         try:
             access = await asyncio.to_thread(access_of)
             self.subscribers.admit(access.key_id)
-        except (Unauthenticated, TooMany, Full) as error:
+        except (Unauthenticated, Forbidden, TooMany, Full) as error:
             return _refusal(error, headers)
         known = _last_event_id(request.headers.get("last-event-id", ""))
         events = self._events(access, known, notice)
@@ -149,14 +180,12 @@ class StreamServer:
             await asyncio.sleep(self._source.settle_s)
         announce(listening, revisions)
 
-    async def _events(
-        self, access: SdkAccess, known: int, notice: Callable[[int], str]
-    ) -> AsyncIterator[str]:
+    async def _events(self, access: SdkAccess, known: int, notice: Notice) -> AsyncIterator[str]:
         current = access.ruleset.revision
         subscriber = Subscriber(access.key_id, current)
         with self.subscribers.joined(subscriber):
             # What was committed between the SDK's last poll and this moment would otherwise go unnoticed.
-            first = notice(current) if known != current else ": connected\n\n"
+            first = await _counted(notice, access, current) if known != current else ": connected\n\n"
             yield f"retry: {_RETRY_MS}\n{first}"
             while True:
                 try:
@@ -166,7 +195,7 @@ class StreamServer:
                     continue
                 if revision is None:
                     return
-                yield notice(revision)
+                yield await _counted(notice, access, revision)
 
 
 def create_stream(
@@ -174,10 +203,15 @@ def create_stream(
     *,
     signing_key: str,
     redis_url: str | None = None,
+    growthbook: frozenset[str] = frozenset(),
     limits: StreamLimits | None = None,
 ) -> Starlette:
-    """The ASGI application. The database is the caller's to close."""
+    """The ASGI application. The database is the caller's to close.
+
+    ``growthbook``: environments, as ``project/environment``, whose rules GrowthBook's SDKs may read.
+    """
     nudges = Nudges(redis_url)
+    notices = FeatureNotices(features_of(database, Publisher(caches_for(redis_url))))
     server = StreamServer(DatabaseSource(database, signing_key), nudges, limits or StreamLimits())
 
     @asynccontextmanager
@@ -193,6 +227,7 @@ def create_stream(
     routes = [
         Route("/v1/stream", server.stream),
         Route(STREAM_PATH, server.ofrep_stream),
+        Route(f"{GROWTHBOOK_PATH}{{key}}", server.growthbook(notices, growthbook)),
         Route("/healthz", _healthy),
     ]
     return Starlette(routes=routes, lifespan=lifespan)
@@ -202,22 +237,25 @@ async def _healthy(_request: Request) -> Response:
     return PlainTextResponse("ok")
 
 
-def _refusal(error: Unauthenticated | TooMany | Full, headers: dict[str, str]) -> Response:
+def _refusal(error: Unauthenticated | Forbidden | TooMany | Full, headers: dict[str, str]) -> Response:
     if isinstance(error, Unauthenticated):
         headers = {**headers, "WWW-Authenticate": "Bearer"}
-    else:
+    elif not isinstance(error, Forbidden):
         headers = {**headers, "Retry-After": str(error.retry_after_s)}
     body = {"error": {"code": error.code, "message": str(error)}}
     return JSONResponse(body, _STATUS[type(error)], headers)
 
 
-def _revision_notice(revision: int) -> str:
+async def _counted(notice: Notice, access: SdkAccess, revision: int) -> str:
     metrics.NOTICES.inc()
+    return await notice(access, revision)
+
+
+async def _revision_notice(_access: SdkAccess, revision: int) -> str:
     return f'event: revision\nid: {revision}\ndata: {{"revision":{revision}}}\n\n'
 
 
-def _refetch_notice(revision: int) -> str:
-    metrics.NOTICES.inc()
+async def _refetch_notice(_access: SdkAccess, revision: int) -> str:
     return f'event: message\nid: {revision}\ndata: {{"type":"refetchEvaluation","etag":"{revision}"}}\n\n'
 
 

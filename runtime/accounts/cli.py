@@ -3,7 +3,7 @@
 import getpass
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 
 import click
@@ -16,16 +16,20 @@ from runtime.database import Database
 from runtime.errors import PointsmanError
 from runtime.settings import Settings
 from runtime.starting import refuse_unmigrated
+from runtime.urgent import announced
 
 
 @contextmanager
-def command_session() -> Iterator[tuple[Session, Actor]]:
-    """A transaction and who runs it; our own errors end the command with one clear line."""
+def command_session(*, urgent: bool = False) -> Iterator[tuple[Session, Actor]]:
+    """A transaction and who runs it; our own errors end the command with one clear line.
+
+    ``urgent``: long changes give way to it.
+    """
     try:
         database = Database(Settings.from_environment(os.environ).database_url)
         try:
             refuse_unmigrated(database)
-            with database.session() as session:
+            with announced(database) if urgent else nullcontext(), database.session() as session:
                 yield session, Actor(ActorKind.CLI, getpass.getuser())
         finally:
             database.close()

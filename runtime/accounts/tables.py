@@ -51,6 +51,8 @@ class ApiTokenRow(Base):
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     scope: Mapped[str] = mapped_column(String(16), server_default="write")
     project: Mapped[str | None] = mapped_column(String(64))
+    # kind:name of who made it; empty for tokens older than this column.
+    owner: Mapped[str] = mapped_column(String(220), server_default="")
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -89,6 +89,7 @@ def create_api_token(
             token_hash=fingerprint(token),
             scope=scope.value,
             project=project,
+            owner=str(actor),
             expires_at=expires_at,
             created_at=now,
         )
@@ -143,7 +144,7 @@ def token_access(session: Session, token: str, *, now: datetime) -> TokenAccess 
     if row is None:
         return None
     return TokenAccess(
-        actor=Actor(ActorKind.TOKEN, row.name),
+        actor=Actor(ActorKind.TOKEN, row.name, row.owner),
         scope=Scope(row.scope),
         project=row.project,
         use_is_old=row.last_used_at is None or now - row.last_used_at >= _USED_EVERY,

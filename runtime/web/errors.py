@@ -3,9 +3,11 @@
 from typing import Any, Final
 
 from flask import Flask, Response, g, jsonify, make_response, redirect, render_template, request, url_for
+from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
 from runtime.errors import (
+    Busy,
     Conflict,
     Forbidden,
     Invalid,
@@ -24,6 +26,7 @@ STATUS: Final[dict[type[PointsmanError], int]] = {
     Unauthenticated: 401,
     Forbidden: 403,
     TooMany: 429,
+    Busy: 503,
 }
 _PROGRAM_PATHS: Final = ("/api/", "/v1/", "/ofrep/", "/metrics", "/healthz", "/readyz", "/openapi")
 
@@ -32,6 +35,7 @@ def register(app: Flask) -> None:
     """Answer every error of the tree, and every HTTP error, in the asker's language."""
     app.register_error_handler(PointsmanError, answer)
     app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(OperationalError, _database)
 
 
 def body(code: str, message: str, **details: Any) -> dict[str, Any]:
@@ -56,12 +60,19 @@ def answer(error: PointsmanError) -> tuple[Response | str, int] | Response:
         answered = jsonify(body(error.code, str(error), **error.details()))
         if status == 401:
             answered.headers["WWW-Authenticate"] = "Bearer"
-        if isinstance(error, TooMany):
+        if isinstance(error, TooMany | Busy):
             answered.headers["Retry-After"] = str(error.retry_after_s)
         return answered, status
     if isinstance(error, Unauthenticated) and request.method == "GET":
         return _to_sign_in()
     return _page(status, str(error), error), status
+
+
+def _database(error: OperationalError) -> tuple[Response | str, int] | Response:
+    """A database that another change holds is no fault of anybody's; whatever else it says is one."""
+    if "database is locked" not in str(error.orig):
+        raise error
+    return answer(Busy("another change holds the database; try again in a moment", retry_after_s=2))
 
 
 def _to_sign_in() -> Response:

@@ -38,6 +38,7 @@ PAGES = [
     "/p/demo/prod/inventory",
     "/p/demo/prod/promote?source=dev",
     "/p/demo/prod/import",
+    "/p/demo/prod/exports",
     "/audit",
     "/p/demo/prod/pipeline",
     "/p/demo/prod/experiments",

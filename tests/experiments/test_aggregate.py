@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from experiments.events.columns import SCHEMAS
 from experiments.metrics import Metric, PerUnit, mean, proportion
 from experiments.report import Exclusions, Window
 from experiments.stats.moments import Moments
+from flags.earlier import EarlierSplit
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 END = START + timedelta(days=10)
@@ -46,11 +48,12 @@ def aggregate(
     exposures: Sequence[dict[str, object]],
     outcomes: Sequence[dict[str, object]],
     *metrics: Metric,
+    scope: Scope = SCOPE,
 ) -> Aggregates:
     return aggregate_files(
         _files(tmp_path, "exposures", exposures),
         _files(tmp_path, "outcomes", outcomes),
-        SCOPE,
+        scope,
         metrics or (CLICK,),
         variants=("a", "b"),
         budget=Budget(spill=tmp_path / "spill", threads=1),
@@ -235,3 +238,76 @@ def _by_definition(
         total: Any = sum(value for who, value, hours in done if who == unit and hours >= first)
         values.setdefault(mine[0][1], []).append(float(total))
     return values
+
+
+EARLIER = EarlierSplit(revision=7, began=START - timedelta(hours=1), taken=())
+STICKY = replace(SCOPE, earlier=EARLIER)
+
+
+def test_units_drawn_by_an_earlier_split_are_left_out_wherever_their_bucket_lies(tmp_path: Path) -> None:
+    exposures = [
+        exposure("stays", "a", -48) | {"revision": 6},
+        exposure("stays", "a", 1) | {"revision": 7},  # its bucket did not move: the rule serves it still
+        exposure("kept", "a", -48) | {"revision": 6},
+        exposure("kept", "a", 1) | {"revision": 7, "rule": "r1@1"},
+        exposure("new", "b", 1) | {"revision": 7},
+    ]
+
+    found = aggregate(tmp_path, exposures, [], scope=STICKY)
+
+    assert found.units == {"b": 1}
+    assert found.exclusions == Exclusions(enrolled_before=2)
+
+
+def test_units_drawn_by_the_present_split_before_the_start_count(tmp_path: Path) -> None:
+    exposures = [exposure("u1", "a", -0.5) | {"revision": 7}, exposure("u1", "a", 1) | {"revision": 8}]
+
+    found = aggregate(tmp_path, exposures, [], scope=STICKY)
+
+    assert (found.units, found.exclusions) == ({"a": 1}, Exclusions())
+
+
+def test_a_newcomer_that_a_filter_takes_for_enrolled_is_left_out(tmp_path: Path) -> None:
+    exposures = [exposure("u1", "a", 1) | {"revision": 7, "rule": "r1@1"}]
+
+    found = aggregate(tmp_path, exposures, [], scope=STICKY)
+
+    assert (found.units, found.exclusions) == ({}, Exclusions(enrolled_before=1))
+
+
+def test_a_unit_that_crossed_over_while_the_split_changed_is_counted_as_in_two_variants_and_late(
+    tmp_path: Path,
+) -> None:
+    exposures = [
+        exposure("u1", "a", 1) | {"revision": 6},  # a process that had not heard of the change
+        exposure("u1", "b", 2) | {"revision": 7},  # another one, before the unit was added to the kept
+        exposure("u1", "a", 3) | {"revision": 8, "rule": "r1@1"},
+    ]
+
+    found = aggregate(tmp_path, exposures, [], scope=STICKY)
+
+    assert (found.units, found.exclusions) == ({}, Exclusions(crossovers=1, late=1))
+
+
+def test_exposures_of_an_unknown_revision_are_told_apart_by_their_time(tmp_path: Path) -> None:
+    exposures = [exposure("old", "a", -2), exposure("old", "a", 1), exposure("new", "a", 1)]
+
+    found = aggregate(tmp_path, exposures, [], scope=STICKY)
+
+    assert (found.units, found.exclusions) == ({"a": 1}, Exclusions(enrolled_before=1))
+
+
+def test_units_seen_only_before_the_window_are_not_counted_at_all(tmp_path: Path) -> None:
+    exposures = [exposure("gone", "a", -2) | {"revision": 6}]
+
+    found = aggregate(tmp_path, exposures, [], scope=STICKY)
+
+    assert (found.units, found.exclusions) == ({}, Exclusions())
+
+
+def test_an_epoch_that_begins_while_the_experiment_runs_takes_nobody_out(tmp_path: Path) -> None:
+    exposures = [exposure("u1", "a", 1), exposure("u1", "a", 2) | {"rule": "r1@1"}, exposure("u2", "b", 1)]
+
+    found = aggregate(tmp_path, exposures, [])
+
+    assert (found.units, found.exclusions) == ({"a": 1, "b": 1}, Exclusions())

@@ -136,6 +136,8 @@ def test_what_is_odd_is_excluded_and_counted(tmp_path: Path) -> None:
         "missing_unit": 3,
         "missing_variant": 1,
         "unplanned": 0,
+        "enrolled_before": 0,
+        "late": 0,
     }
 
 

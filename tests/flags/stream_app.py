@@ -22,5 +22,6 @@ def stream() -> Starlette:
         Database(os.environ["TEST_DATABASE_URL"]),
         signing_key=SIGNING_KEY,
         redis_url=os.environ.get("TEST_REDIS_URL"),
+        growthbook=frozenset({"demo/prod"}),
         limits=limits,
     )

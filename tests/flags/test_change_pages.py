@@ -165,16 +165,16 @@ def test_a_draft_is_edited_in_the_form_it_was_written_in(site: Application) -> N
 
 def test_an_undo_is_one_click_from_the_history(site: Application) -> None:
     site.submit(f"{FLAG}/toggle", {"version": "3", "enabled": "no"})
-    page = site.ada().get(f"{HERE}/history/4")
+    page = site.ada().get(f"{HERE}/history/5")
 
-    answer = site.submit(f"{HERE}/history/4", {"version": "4"})
-    stale = site.submit(f"{HERE}/history/4", {"version": "4"})
+    answer = site.submit(f"{HERE}/history/5", {"version": "4"})
+    stale = site.submit(f"{HERE}/history/5", {"version": "4"})
 
-    assert "Undo revision 4" in page.text
+    assert "Undo revision 5" in page.text
     assert (answer.status_code, stale.status_code) == (303, 409)
     with site.database.reading() as session:
         assert queries.get_state(session, RANKER).enabled
-        assert queries.list_revisions(session, "demo", "prod")[0].reason == "revert of revision 4"
+        assert queries.list_revisions(session, "demo", "prod")[0].reason == "revert of revision 5"
 
 
 def test_a_revision_is_told_and_undone_by_api(site: Application) -> None:

@@ -199,9 +199,41 @@ def test_rules_that_come_go_and_change_places_are_told(database: Database) -> No
         service.set_targeting(session, ANNA, PROD, targeting(split(50, 50, rule="r2")), expected_version=3)
         made, moved, gone = (queries.get_revision(session, "demo", "prod", n) for n in (2, 3, 4))
 
-    assert [each.field for each in differences(made.before, made.after)] == ["rules.r1", "rules.r2"]
+    assert [each.field for each in differences(made.before, made.after)] == [
+        "rules.r1", "rules.r1.conditions", "rules.r2"
+    ]  # fmt: skip
     places = differences(moved.before, moved.after)
     assert [(each.field, each.before, each.after) for each in places] == [("rules", "r1, r2", "r2, r1")]
-    assert [(e.field, e.before, e.after) for e in differences(gone.before, gone.after)] == [
-        ("rules.r1", "v1 10 %, v2 90 %", None)
-    ]
+    told = [(each.field, each.before, each.after) for each in differences(gone.before, gone.after)]
+    assert told[0] == ("rules.r1", "v1 10 %, v2 90 %", None)
+    assert [each[0] for each in told[1:]] == ["rules.r1.conditions"]
+
+
+def test_a_rule_that_is_new_is_told_whole_so_that_whoever_approves_it_sees_whom_it_is_for() -> None:
+    rule: dict[str, Json] = {
+        "id": "r1",
+        "conditions": [{"attribute": "country", "operator": "in", "values": ["DE"]}],
+        "split": [[0, 50_000, "v1"], [50_000, 100_000, "v2"]],
+        "gates": [
+            {"kind": "coverage", "name": "", "hashing": {"buckets": 100_000}, "spans": [[0, 100]]},
+            {
+                "kind": "layer",
+                "name": "ab",
+                "hashing": {"buckets": 100_000},
+                "spans": [[0, 9], [90, 101]],
+            },
+        ],
+        "window": {"start": 1_893_456_000, "end": 10**15},
+    }
+
+    come = differences({"rules": []}, {"rules": [rule]})
+    gone = differences({"rules": [rule]}, {"rules": []})
+
+    told = {each.field: each.after for each in come}
+    assert told == {
+        "rules.r1": "v1 50 %, v2 50 %",
+        "rules.r1.conditions": '[{"attribute": "country", "operator": "in", "values": ["DE"]}]',
+        "rules.r1.gates": "coverage 0.1 %, layer ab 0.02 %",
+        "rules.r1.window": "from 2030-01-01T00:00:00+00:00 until 1000000000000000",
+    }
+    assert {each.field: each.before for each in gone} == told

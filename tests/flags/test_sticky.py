@@ -229,3 +229,41 @@ def test_more_units_than_are_handed_out_must_be_asked_for(database: Database) ->
         assert queries.stored_variants(session, PROD, sorted(unsure)) == {
             unit: before[unit].variant for unit in unsure
         }
+
+
+def test_a_few_units_are_kept_by_an_exact_list_that_takes_no_newcomer_for_enrolled(
+    sqlite_database: Database,
+) -> None:
+    newcomers = [f"n{n}" for n in range(20_000)]
+    with sqlite_database.session() as session:
+        sticky_flag(session)
+        expose(session, served(session, UNITS[:20]).values())
+
+        change(session, RuleDraft(id="r1", weights=MOSTLY_V2))
+
+        taken = [choice for choice in served(session, newcomers).values() if choice.reason is Reason.STICKY]
+        # A filter of so few would take about 40.
+        assert taken == []
+
+
+def test_what_an_earlier_split_decides_is_known_from_the_epochs_revision_on(
+    sqlite_database: Database,
+) -> None:
+    many = [f"m{n}" for n in range(3_000)]
+    with sqlite_database.session() as session:
+        sticky_flag(session)
+        rule = queries.get_state(session, PROD).rules[0]
+        assert queries.earlier_split(session, PROD, rule) is None
+        expose(session, served(session, many).values())
+        change(session, RuleDraft(id="r1", weights=MOSTLY_V2))
+        changed = queries.get_environment(session, "demo", "prod").revision
+        version = queries.get_state(session, PROD).version
+        service.set_enabled(session, ANNA, PROD, enabled=False, expected_version=version)
+        rule = queries.get_state(session, PROD).rules[0]
+
+        found = queries.earlier_split(session, PROD, rule)
+
+        assert found is not None
+        assert found.revision == changed
+        assert [(part.start, part.end) for part in found.taken] == [(10_000, 50_000)]
+        assert 0.0 < found.taken[0].share <= 0.001

@@ -26,6 +26,8 @@ from runtime.settings import Settings
 from runtime.web import errors, hot_flask, security, state
 from runtime.web.hot import HotRoutes
 
+GROWTHBOOK = growthbook.GrowthBook(environments=frozenset({"demo/prod"}), stream_url="http://127.0.0.1:8001")
+
 
 def application(database: Database, guards: Guards = ()) -> OpenAPI:
     """Delivery and API, wired as app.py wires them."""
@@ -52,8 +54,8 @@ def hot_routes(
             *delivery.routes(serving),
             *ofrep.routes(serving, protocol),
             *flagd.routes(serving),
-            *growthbook.routes(serving, frozenset({"demo/prod"})),
-            *exports.routes(serving, frozenset({"demo/prod"})),
+            *growthbook.routes(serving, GROWTHBOOK),
+            *exports.routes(serving, GROWTHBOOK.environments),
         )
     )
 

@@ -1,23 +1,51 @@
 """What OFREP says beyond what the providers ask."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Barrier
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from flags import service
+from flags import queries, service
 from flags.cache import MemoryRulesetCache
-from flags.model import FlagAt
+from flags.evaluations import Answers
+from flags.model import FlagAt, RuleDraft, Targeting
 from flags.publisher import Publisher
+from pointsman.core.codec import decode
+from pointsman.core.evaluation import Evaluation
 from runtime.database import Database
 from runtime.web.hot import HotRequest, HotRoutes, answer_at_once, answer_hot
-from tests.flags.making import ANNA
+from tests.flags.making import ANNA, PROD
+from tests.flags.sticky import expose, served, sticky_flag, variants
 from tests.flags.web import application, hot_routes
 from tests.ofrep.furnishing import KINDS, Keys, furnish
 
 BULK = "/ofrep/v1/evaluate/flags"
+STICKY = json.dumps(
+    {
+        "format": 2,
+        "project": "demo",
+        "environment": "prod",
+        "revision": 1,
+        "flags": {
+            "ranker": {
+                "kind": "string",
+                "salt": "s",
+                "enabled": True,
+                "version": 1,
+                "sticky": True,
+                "off": "v1",
+                "default": "v1",
+                "variants": {"v1": "a", "v2": "b"},
+                "rules": [],
+            }
+        },
+    }
+).encode()
 THEME = FlagAt("demo", "prod", "theme")
 
 
@@ -126,6 +154,53 @@ def request_of(keys: Keys, path: str = BULK, **more: Any) -> HotRequest:
 
 def routes(database: Database, **more: Any) -> HotRoutes:
     return hot_routes(database, Publisher((MemoryRulesetCache(),)), **more)
+
+
+def test_units_of_a_flag_that_keeps_more_than_it_hands_out_are_looked_up_and_newcomers_get_the_present_split(
+    sqlite_database: Database,
+) -> None:
+    with sqlite_database.session() as session:
+        sticky_flag(session)
+        before = served(session, [f"u{n}" for n in range(40)])
+        expose(session, before.values())
+        version = queries.get_state(session, PROD).version
+        draft = Targeting(
+            rules=(RuleDraft(id="r1", weights={"v1": 10_000, "v2": 90_000}),), default="v1", off="v1"
+        )
+        service.set_targeting(session, replace(ANNA, kept_units=10), PROD, draft, expected_version=version)
+        key = service.create_sdk_key(session, ANNA, "demo", "prod", name="tests")
+        stored = queries.count_assignments(session, PROD)
+    client = application(sqlite_database).test_client()
+    keys = Keys(server=key.secret, client=key.secret)
+
+    single = {unit: ask(client, keys, context(unit), f"{BULK}/ranker").get_json() for unit in before}
+    bulk = {unit: ask(client, keys, context(unit)).get_json()["flags"][0] for unit in before}
+    new = [ask(client, keys, context(f"n{n}"), f"{BULK}/ranker").get_json() for n in range(200)]
+
+    assert {unit: found["variant"] for unit, found in single.items()} == variants(before)
+    assert {unit: found["variant"] for unit, found in bulk.items()} == variants(before)
+    assert sum(found["variant"] == "v2" for found in new) == pytest.approx(180, abs=15)
+    with sqlite_database.reading() as session:
+        assert queries.count_assignments(session, PROD) == stored, "evaluating enrols nobody"
+
+
+def test_two_threads_that_look_up_different_units_do_not_see_each_others() -> None:
+    both = {"u1": "v1", "u2": "v2"}
+    answers = Answers(Evaluation(decode(STICKY)), asks=True)
+    meet = Barrier(2)
+
+    def look(unit: str) -> set[object]:
+        meet.wait()
+        return {answers.knowing("ranker", unit, {}, {"ranker": both[unit]}).variant for _ in range(2_000)}
+
+    with ThreadPoolExecutor(2) as threads:
+        found = list(threads.map(look, both))
+
+    assert found == [{"v1"}, {"v2"}]
+
+
+def context(unit: str) -> dict[str, object]:
+    return {"context": {"targetingKey": unit}}
 
 
 def test_a_key_that_asks_too_often_is_told_when_to_come_back(keys: Keys, sqlite_database: Database) -> None:

@@ -4,17 +4,24 @@ import gzip
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import urllib3
+from sqlalchemy.orm import Session
 
 from experiments.events.storage import backlog
 from experiments.metrics import proportion
 from flags import queries, service
 from flags.guards import By
-from flags.model import FlagAt, SegmentDraft
+from flags.model import FlagAt, NewFlag, RuleDraft, SegmentDraft, Targeting
+from flags.service import Exposed
 from pointsman import Client, Options
+from pointsman.core.bucketing import bucket
+from pointsman.core.model import Kind
+from pointsman.core.splits import owner
 from runtime.database import Database
 from tests.flows.making import ANNA, running_experiment
 from tests.platform import Platform, opened, platform, wait_until
@@ -94,6 +101,68 @@ def test_ofrep_and_key_kinds(relayed: Relay) -> None:
         assert relayed.ask("GET", "/v1/stream", stranger).status == 401
     assert relayed.ask("GET", "/nothing").status == 404
     assert relayed.ask("DELETE", "/v1/ruleset").status == 405
+
+
+def test_of_units_that_only_the_server_knows_it_says_so(
+    above: tuple[Platform, Database, str], relayed: Relay
+) -> None:
+    running, database, key = above
+    units = [f"u{n}" for n in range(40)]
+    revision = more_kept_than_handed_out(database, units)
+    wait_until(lambda: relayed.revision() == revision, "the new split at the relay")
+    json_type = {"Content-Type": "application/json"}
+    path = "/ofrep/v1/evaluate/flags/kept"
+
+    bodies = [json.dumps({"context": {"targetingKey": unit}}).encode() for unit in units]
+    below = [relayed.ask("POST", path, body=body, headers=json_type) for body in bodies]
+    bearer = {"Authorization": f"Bearer {key}"}
+    url = running.settings.base_url + path
+    server = [urllib3.request("POST", url, body=body, headers=json_type | bearer) for body in bodies]
+
+    unsure = [answer.json() for answer in below if answer.status != 200]
+    assert unsure
+    assert all("ask it, not a relay" in each["errorDetails"] for each in unsure)
+    assert {answer.status for answer in server} == {200}
+    assert all(
+        ours.json()["variant"] == theirs.json()["variant"]
+        for ours, theirs in zip(below, server, strict=True)
+        if ours.status == 200
+    )
+
+
+def more_kept_than_handed_out(database: Database, units: list[str]) -> int:
+    """A sticky flag, re-weighted after these units were enrolled, without a filter; the revision then."""
+    at = FlagAt("demo", "prod", "kept")
+    with database.session() as session:
+        new = NewFlag(key="kept", kind=Kind.STRING, variants={"v1": "a", "v2": "b"}, sticky=True)
+        service.create_flag(session, BY, "demo", new)
+        service.set_enabled(session, BY, at, enabled=True, expected_version=1)
+        for version, weights in ((2, {"v1": 50_000, "v2": 50_000}), (3, {"v1": 10_000, "v2": 90_000})):
+            draft = Targeting(rules=(RuleDraft(id="r1", weights=weights),), default="v1", off="v1")
+            few = replace(BY, kept_units=5)
+            service.set_targeting(session, few, at, draft, expected_version=version)
+            if version == 2:
+                enrol(session, units)
+        return queries.get_environment(session, "demo", "prod").revision
+
+
+def enrol(session: Session, units: list[str]) -> None:
+    """Bring exposures to the store that say what the rule gave these units."""
+    environment = queries.get_environment(session, "demo", "prod")
+    split = queries.get_state(session, FlagAt("demo", "prod", "kept")).rules[0].split
+    salt = queries.get_flag(session, "demo", "kept").flag.salt
+    exposed = [
+        Exposed(
+            flag="kept",
+            unit=unit,
+            variant=owner(split, bucket(salt, unit)),
+            rule="r1",
+            revision=None,
+            at=datetime(2026, 11, 21, tzinfo=UTC),
+        )
+        for unit in units
+    ]
+    assert service.enrol_exposed(session, "demo", environment.id, exposed) == len(units)
 
 
 def test_a_change_above_reaches_streams_below(above: tuple[Platform, Database, str], relayed: Relay) -> None:

@@ -1,11 +1,13 @@
 """Settings come from the environment, and a wrong one says which."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from runtime.errors import Invalid
 from runtime.settings import Settings
+from tests.platform import ROOT
 
 
 def test_every_value_has_a_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,6 +32,19 @@ def test_settings_survive_the_journey_to_a_child_process(tmp_path: Path) -> None
     )
 
     assert Settings.from_environment(settings.to_environment()) == settings
+
+
+@pytest.mark.parametrize("name", sorted(Settings().to_environment()))
+def test_every_setting_is_described(name: str) -> None:
+    rows = (ROOT / "docs" / "reference" / "configuration.md").read_text().splitlines()
+
+    described = [row for row in rows if row.startswith("|") and f"`{name}`" in row.split("|")[1]]
+
+    assert len(described) == 1
+
+
+def test_every_field_reaches_the_environment_of_child_processes() -> None:
+    assert len(Settings().to_environment()) == len(fields(Settings))
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg", "postgresql+psycopg2"])

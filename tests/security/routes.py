@@ -33,7 +33,7 @@ class Route:
     @property
     def is_for_programs(self) -> bool:
         """Whether it answers programs, by token, rather than people, by cookie."""
-        return self.path.startswith(("/api/", "/v1/", "/ofrep/", "/flagd/"))
+        return self.path.startswith(("/api/", "/v1/", "/ofrep/", "/flagd/", "/sub/"))
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"

@@ -47,6 +47,7 @@ class ReportOut(BaseModel):
     control: str
     units: dict[str, int]
     planned: dict[str, float]
+    expected: dict[str, JsonValue]
     alpha: float
     verdict: dict[str, JsonValue]
     srm: dict[str, JsonValue]

@@ -31,6 +31,8 @@ class SdkInstanceOut(BaseModel):
     rejected: int
     reason: str | None
     dropped: dict[str, int]
+    device: str | None
+    revision: int | None
 
 
 class PipelineOut(BaseModel):

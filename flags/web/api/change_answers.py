@@ -8,6 +8,7 @@ from flags.changes.model import ChangeRequest, ChangeState
 from flags.model import Page, RuleDraft, Targeting
 from flags.requests import Rehearsal
 from flags.revisions import Difference
+from flags.web.api.answers import SegmentOut
 from flags.wire import rules_to_json
 from pointsman.core.model import Rule
 
@@ -43,8 +44,15 @@ class ProposalOut(BaseModel):
     targeting: ProposedTargetingOut | None
     enabled: bool | None
     variants: dict[str, JsonValue] | None
+    sticky: bool | None
+    unit_type: str | None
+    moves: dict[str, str] | None
     archived: bool | None
     revert: int | None
+    rerandomise: bool | None
+    segment: SegmentOut | None
+    holdout: int | None
+    required_approvers: int | None
 
 
 class ApprovalOut(BaseModel):
@@ -60,7 +68,9 @@ class ChangeOut(BaseModel):
     """A change request."""
 
     number: int
-    flag: str
+    flag: str | None
+    subject: str
+    """The flag, or what it is about that is no flag: ``segment:staff``, ``holdout``, ``approvers``."""
     environment: str
     state: ChangeState
     reason: str
@@ -80,7 +90,8 @@ class ChangeOut(BaseModel):
         asked = view.proposal
         return cls(
             number=view.id,
-            flag=view.at.flag,
+            flag=view.at.flag if view.of_flag else None,
+            subject=view.at.flag,
             environment=view.at.environment,
             state=view.state,
             reason=view.reason,
@@ -89,8 +100,15 @@ class ChangeOut(BaseModel):
                 targeting=None if asked.targeting is None else ProposedTargetingOut.of(asked.targeting),
                 enabled=asked.enabled,
                 variants=None if asked.variants is None else dict(asked.variants),
+                sticky=asked.sticky,
+                unit_type=asked.unit_type,
+                moves=None if asked.moves is None else dict(asked.moves),
                 archived=asked.archived,
                 revert=asked.revert,
+                rerandomise=asked.rerandomise,
+                segment=None if asked.segment is None else SegmentOut.of(asked.segment),
+                holdout=asked.holdout,
+                required_approvers=asked.required_approvers,
             ),
             approvals=[
                 ApprovalOut(actor=each.actor, note=each.note, at=each.at, valid=each.draft == view.draft)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Literal
 
 from flask import Response
 from flask_openapi3.models.tag import Tag
@@ -15,13 +15,15 @@ from flags.guards import By
 from flags.model import FlagAt
 from flags.queries import MOST_AT_ONCE
 from flags.service import approving, drafting
+from flags.service.around import proposed_segment
 from flags.service.requests import ChangeAt
 from flags.web.api.answers import EnvironmentOut, answer
 from flags.web.api.blueprint import Address, EnvironmentAt, StateAt, blueprint
-from flags.web.api.bodies import Body, Reason, TargetingIn, Version, VersionIn
+from flags.web.api.bodies import Body, NewSegmentIn, Reason, TargetingIn, Version, VersionIn
 from flags.web.api.change_answers import ChangeOut, ChangesOut, RehearsedOut
 from flags.web.registry import frozen_for
 from flags.web.state import by
+from runtime.errors import Invalid
 from runtime.web.state import state
 
 _TAGS = [Tag(name="changes", description="Change requests and their approvals")]
@@ -48,25 +50,50 @@ class ChangesQuery(Address):
     offset: Annotated[int, Field(ge=0, le=limits.MOST_ROWS)] = 0
 
 
+class ProposedSegmentIn(NewSegmentIn):
+    """A segment as it should be."""
+
+    reason: Literal[""] = Field("", exclude=True, description="Not here: beside the proposal")
+
+
 class ProposalIn(Body):
-    """What should be; what is left out stays. ``archived`` and ``revert`` stand alone."""
+    """What should be; what is left out stays.
+
+    Of a flag; ``archived``, ``revert`` and ``rerandomise`` stand alone. Of the environment, each by itself:
+    ``segment``, ``holdout``, ``required_approvers``.
+    """
 
     targeting: TargetingIn | None = None
     enabled: StrictBool | None = None
     variants: dict[StrictStr, JsonValue] | None = None
+    sticky: StrictBool | None = None
+    unit_type: StrictStr | None = None
+    moves: dict[StrictStr, StrictStr] | None = Field(
+        None, description="For a variant that goes: which one its sticky units get"
+    )
     archived: StrictBool | None = None
+    rerandomise: Literal[True] | None = Field(None, description="Draw every unit's variant anew")
+    segment: ProposedSegmentIn | None = None
+    holdout: StrictInt | None = Field(None, description="In buckets of 100,000")
+    required_approvers: StrictInt | None = None
     revert: Annotated[StrictInt, Field(ge=1, le=limits.MOST_ROWS)] | None = Field(
         None, description="The number of a revision to undo"
     )
 
     def draft(self) -> Proposal:
-        """The proposal the service takes. Invalid: weights that are no whole buckets."""
+        """The proposal the service takes, but for a segment. Invalid: weights that are no whole buckets."""
         return Proposal(
             targeting=None if self.targeting is None else self.targeting.draft(),
             enabled=self.enabled,
             variants=self.variants,
+            sticky=self.sticky,
+            unit_type=self.unit_type,
+            moves=self.moves,
             archived=self.archived,
             revert=self.revert,
+            rerandomise=self.rerandomise,
+            holdout=self.holdout,
+            required_approvers=self.required_approvers,
         )
 
 
@@ -138,10 +165,26 @@ def list_changes(path: EnvironmentAt, query: ChangesQuery) -> Response:
 )
 def create_change(path: StateAt, body: ChangeIn) -> Response:
     """Propose a change of a flag in one environment."""
+    if body.proposal.segment is not None:
+        raise Invalid("proposal.segment", "is no change of a flag; propose it to the environment")
     proposal = _frozen(body.proposal.draft(), path.project, path.flag)
     at = FlagAt(path.project, path.environment, path.flag)
     with state().database.session() as session:
         made = drafting.create_change(session, by(body.reason), at, proposal)
+        if body.submit:
+            where = ChangeAt(path.project, path.environment, made.id)
+            made = drafting.submit_change(session, by(), where, expected_version=made.version)
+    return answer(ChangeOut.of(made), 201)
+
+
+@blueprint.post(_CHANGES, tags=_TAGS, responses={201: ChangeOut})
+def create_change_around(path: EnvironmentAt, body: ChangeIn) -> Response:
+    """Propose a change of what is no flag: a segment, the holdout, how many people must approve."""
+    with state().database.session() as session:
+        proposal = _drafted(session, path.project, path.environment, body.proposal)
+        made = drafting.create_change_around(
+            session, by(body.reason), path.project, path.environment, proposal
+        )
         if body.submit:
             where = ChangeAt(path.project, path.environment, made.id)
             made = drafting.submit_change(session, by(), where, expected_version=made.version)
@@ -168,8 +211,9 @@ def edit_change(path: ChangePath, body: ChangeEditIn) -> Response:
     """Replace what is proposed and why; every approval is cancelled."""
     with state().database.reading() as session:
         flag = requests.get_change(session, path.at()).at.flag
-    proposal = _frozen(body.proposal.draft(), path.project, flag)
+    frozen = _frozen(body.proposal.draft(), path.project, flag)
     with state().database.session() as session:
+        proposal = _drafted(session, path.project, path.environment, body.proposal, frozen)
         changed = drafting.edit_change(
             session, by(body.reason), path.at(), proposal, expected_version=body.expected_version
         )
@@ -228,6 +272,17 @@ def schedule_change(path: ChangePath, body: ScheduleIn) -> Response:
 def unschedule_change(path: ChangePath, body: VersionIn) -> Response:
     """Take the instant away; approvals stay."""
     return _step(path, body, approving.unschedule_change)
+
+
+def _drafted(
+    session: Session, project: str, environment: str, asked: ProposalIn, rest: Proposal | None = None
+) -> Proposal:
+    """The whole proposal, a segment's lists kept as sets."""
+    rest = asked.draft() if rest is None else rest
+    if asked.segment is None:
+        return rest
+    draft = asked.segment.draft(asked.segment.key)
+    return replace(rest, segment=proposed_segment(session, project, environment, draft).segment)
 
 
 def _frozen(proposal: Proposal, project: str, flag: str) -> Proposal:

@@ -1,5 +1,7 @@
 """How a flag serves in one environment: the kill switch and targeting."""
 
+from contextlib import nullcontext
+
 from flask import Response
 from flask_openapi3.models.tag import Tag
 
@@ -9,6 +11,7 @@ from flags.web.api.answers import PreviewOut, StateOut, answer
 from flags.web.api.blueprint import StateAt, blueprint
 from flags.web.api.bodies import EnabledIn, TargetingChangeIn, TargetingIn
 from flags.web.state import by
+from runtime.urgent import announced
 from runtime.web.state import state
 
 _TAGS = [Tag(name="targeting", description="How a flag serves in one environment")]
@@ -25,7 +28,8 @@ def get_state(path: StateAt) -> Response:
 @blueprint.put(f"{_STATE}/enabled", tags=_TAGS, responses={200: StateOut})
 def set_enabled(path: StateAt, body: EnabledIn) -> Response:
     """The kill switch: off serves the off variant to everybody."""
-    with state().database.session() as session:
+    lane = nullcontext() if body.enabled else announced(state().database)
+    with lane, state().database.session() as session:
         changed = service.set_enabled(
             session,
             by(body.reason),

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pydantic import TypeAdapter, ValidationError
 
 from flags.web.api.nodes import NodeIn, nodes_of
-from flags.web.pages.forms import refuse_constant
+from flags.web.pages.forms import typed_json
 from flags.wire import nodes_to_json
 from pointsman.core.model import Node, Serves, Switch, Window
 from runtime.errors import Invalid
@@ -97,11 +97,12 @@ def text_of_second(at: int | None) -> str:
 def nodes_of_json(text: str, field: str) -> tuple[Node, ...]:
     """Conditions of any shape, as JSON in the ruleset's spelling. Invalid."""
     try:
-        raw = json.loads(text, parse_constant=refuse_constant)
+        raw = typed_json(text)
         return nodes_of(_NODES.validate_python(raw))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        path = ".".join(str(part) for part in first["loc"])
+        # Tags of unions begin with a tilde; they are no part of the JSON.
+        path = ".".join(str(part) for part in first["loc"] if not str(part).startswith("~"))
         raise Invalid(field, f"{path}: {first['msg']}" if path else first["msg"]) from None
     except (ValueError, RecursionError) as error:
         raise Invalid(field, f"is not JSON: {str(error)[:200]}") from None

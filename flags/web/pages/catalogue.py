@@ -1,5 +1,6 @@
 """The flag pages: projects, flags, and switching them."""
 
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -9,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from flags import queries, service
 from flags.changes.model import Proposal
 from flags.inventory import USED_DAYS, recent_use
-from flags.model import FlagAt, FlagEdit, NewFlag
+from flags.model import FlagAt, FlagEdit, FlagView, NewFlag
 from flags.registry import freeze
 from flags.web.pages.blueprint import blueprint
 from flags.web.pages.changes import propose
@@ -31,6 +32,7 @@ from flags.web.state import by, flags_state
 from pointsman.core.model import Kind, Scheme
 from runtime import audit
 from runtime.errors import Conflict, Invalid
+from runtime.urgent import announced
 from runtime.web.state import state
 
 KINDS: Final = tuple((kind.value, kind.value) for kind in (Kind.MODEL, *(k for k in Kind if k != Kind.MODEL)))
@@ -196,7 +198,8 @@ def show_flag(project: str, environment: str, flag: str) -> ResponseReturnValue:
 def toggle_flag(project: str, environment: str, flag: str) -> ResponseReturnValue:
     """Switch a flag on or off in one environment."""
     enabled = request.form.get("enabled") == "yes"
-    with state().database.session() as session:
+    lane = nullcontext() if enabled else announced(state().database)
+    with lane, state().database.session() as session:
         service.set_enabled(
             session,
             by(),
@@ -233,7 +236,7 @@ def edit_flag(project: str, environment: str, flag: str) -> ResponseReturnValue:
             )
             if form["press"] == "propose":
                 at = FlagAt(project, environment, flag)
-                return propose(at, Proposal(variants=edit.variants), form.get("reason", ""))
+                return propose(at, _proposed(stored, edit), form.get("reason", ""))
             with state().database.session() as session:
                 service.edit_flag(
                     session,
@@ -304,6 +307,16 @@ def history(project: str, environment: str) -> ResponseReturnValue:
 
 def _to_flag(project: str, environment: str, flag: str) -> ResponseReturnValue:
     return redirect(url_for("flag_pages.show_flag", project=project, environment=environment, flag=flag), 303)
+
+
+def _proposed(stored: FlagView, edit: FlagEdit) -> Proposal:
+    """What of an edit serves anybody; words about the flag need no approval."""
+    return Proposal(
+        variants=edit.variants,
+        sticky=None if edit.sticky == stored.sticky else edit.sticky,
+        unit_type=None if edit.unit_type == stored.unit_type else edit.unit_type,
+        moves=edit.moves or None,
+    )
 
 
 def _kind(text: str) -> Kind:

@@ -20,7 +20,7 @@ from flags.web.pages.forms import version_of
 from flags.web.place import page, place
 from flags.web.state import by
 from runtime import audit
-from runtime.errors import Conflict, Forbidden, Invalid, Locked
+from runtime.errors import ApprovalRequired, Conflict, Forbidden, Invalid, Locked
 from runtime.web.auth import require_actor
 from runtime.web.state import state
 
@@ -53,6 +53,10 @@ def set_approvers(project: str, environment: str) -> ResponseReturnValue:
     form = request.form
     try:
         wanted = _small("required_approvers", form.get("required_approvers", ""))
+        if form.get("press") == "propose":
+            return propose_around(
+                project, environment, lambda _: Proposal(required_approvers=wanted), form.get("reason", "")
+            )
         expected = _small("required_approvers", form.get("expected", ""))
         with state().database.session() as session:
             service.set_required_approvers(
@@ -60,6 +64,8 @@ def set_approvers(project: str, environment: str) -> ResponseReturnValue:
             )
     except Invalid as error:
         return _list(project, environment, error=error), 422
+    except ApprovalRequired as error:
+        return _list(project, environment, refused=error), 423
     return redirect(url_for("flag_pages.change_list", project=project, environment=environment), 303)
 
 
@@ -71,10 +77,11 @@ def propose_change(project: str, environment: str, flag: str) -> ResponseReturnV
     proposals = {
         "enabled": Proposal(enabled=value == "yes"),
         "archived": Proposal(archived=value == "yes"),
+        "rerandomise": Proposal(rerandomise=True),
         "revert": Proposal(revert=_revision(value)),
     }
     if what not in proposals:
-        raise Invalid("what", "must be enabled, archived or revert")
+        raise Invalid("what", "must be enabled, archived, rerandomise or revert")
     return propose(FlagAt(project, environment, flag), proposals[what], form.get("reason", ""))
 
 
@@ -89,6 +96,16 @@ def propose(at: FlagAt, proposal: Proposal, reason: str, number: int | None = No
             made = drafting.edit_change(session, by(reason), where, proposal, expected_version=version)
     flash(f"Change request {made.id} is written down. Nothing has changed yet.", "good")
     return _to_change(at.project, at.environment, made.id)
+
+
+def propose_around(
+    project: str, environment: str, proposal: Callable[[Session], Proposal], reason: str
+) -> ResponseReturnValue:
+    """Write down a proposal about what is no flag, and show it. Invalid, NotFound, Locked."""
+    with state().database.session() as session:
+        made = drafting.create_change_around(session, by(reason), project, environment, proposal(session))
+    flash(f"Change request {made.id} is written down. Nothing has changed yet.", "good")
+    return _to_change(project, environment, made.id)
 
 
 @blueprint.get("/p/<project>/<environment>/changes/<int:number>")
@@ -136,7 +153,9 @@ def _command(press: str) -> tuple[Command, str]:
     return _STEPS[press]
 
 
-def _list(project: str, environment: str, *, error: Invalid | None = None) -> str:
+def _list(
+    project: str, environment: str, *, error: Invalid | None = None, refused: Locked | None = None
+) -> str:
     chosen = request.args.get("state", "open")
     states = OPEN if chosen == "open" else [each for each in ChangeState if each.value == chosen]
     offset = max(0, request.args.get("offset", 0, type=int))
@@ -158,6 +177,7 @@ def _list(project: str, environment: str, *, error: Invalid | None = None) -> st
         required=at.required_approvers,
         counts=[(str(count), str(count)) for count in range(MOST_APPROVERS + 1)],
         error=error,
+        refused=refused,
         later=end if end < found.total else None,
         earlier=max(0, found.offset - _PER_PAGE) if found.offset else None,
     )

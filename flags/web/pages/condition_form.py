@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Final
 
-from flags.web.pages.forms import refuse_constant
+from flags.web.pages.forms import typed_json
 from pointsman.core.model import Condition, InSegment, Node, Not, Operator, Scalar, Serves
 from runtime.errors import Invalid
 
@@ -96,14 +96,14 @@ def _scalar(text: str, kind: str, name: str) -> Scalar:
 
 def _json_values(text: str, name: str) -> tuple[Scalar, ...]:
     try:
-        values = json.loads(text, parse_constant=refuse_constant)
+        values = typed_json(text)
     except (ValueError, RecursionError):
         values = None
-    if not isinstance(values, list) or not all(
-        isinstance(value, bool | int | float | str) for value in values
-    ):
-        raise Invalid(name, 'is not a JSON list of texts, numbers and truth values, such as ["a, b", 3]')
-    return tuple(values)
+    if isinstance(values, list):
+        scalars = [each for each in values if isinstance(each, Scalar)]
+        if len(scalars) == len(values):
+            return tuple(scalars)
+    raise Invalid(name, 'is not a JSON list of texts, numbers and truth values, such as ["a, b", 3]')
 
 
 def _condition_row(condition: Condition) -> ConditionRow:

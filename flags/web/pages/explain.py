@@ -1,6 +1,5 @@
 """Why a unit gets what it gets, step by step."""
 
-import json
 from dataclasses import dataclass
 
 from flask import request
@@ -9,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from flags.explaining import Explained, explained
 from flags.model import FlagAt
 from flags.web.pages.blueprint import blueprint
-from flags.web.pages.forms import refuse_constant
+from flags.web.pages.forms import typed_json
 from flags.web.pages.reasons import reason_lines, verdict_words
 from flags.web.place import page, place
 from flags.web.state import flags_state
@@ -57,7 +56,7 @@ def explain_unit(project: str, environment: str, flag: str) -> ResponseReturnVal
 
 def _explained(at: FlagAt, question: Question) -> Explained:
     try:
-        context = json.loads(question.context or "{}", parse_constant=refuse_constant)
+        context = typed_json(question.context or "{}")
     except (ValueError, RecursionError) as error:
         raise Invalid("context", f"is not JSON: {str(error)[:200]}") from None
     if not isinstance(context, dict):

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
+from flags.web.json_bodies import unique
 from pointsman.core.model import Json, Kind, Scheme
 from runtime.errors import Invalid
 
@@ -66,7 +67,7 @@ def schema_of(text: str) -> dict[str, Json]:
     if not text.strip():
         return {}
     try:
-        schema = json.loads(text, parse_constant=refuse_constant)
+        schema = typed_json(text)
     except (ValueError, RecursionError):
         schema = None
     if not isinstance(schema, dict):
@@ -102,15 +103,22 @@ def _payload(row: VariantRow, kind: Kind, name: str) -> Json:
     if kind == Kind.STRING:
         return row.payload
     try:
-        value: Json = json.loads(row.payload, parse_constant=refuse_constant)
-    except (ValueError, RecursionError):
+        return typed_json(row.payload)
+    except json.JSONDecodeError:
         raise Invalid(name, f"is not JSON; write {_EXAMPLES[kind]}") from None
+    except (ValueError, RecursionError) as error:
+        raise Invalid(name, f"is not JSON ({str(error)[:100]}); write {_EXAMPLES[kind]}") from None
+
+
+def typed_json(text: str) -> Json:
+    """The JSON somebody typed. ValueError: none, NaN and the like, or a member twice; RecursionError."""
+    value: Json = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=unique)
     return value
 
 
-def refuse_constant(text: str) -> NoReturn:
+def _refuse_constant(text: str) -> NoReturn:
     """NaN and Infinity are no JSON."""
-    raise ValueError(text)
+    raise ValueError(f"{text} is no JSON number")
 
 
 _EXAMPLES: Final = {

@@ -4,12 +4,14 @@ from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from flags import queries, service
+from flags.changes.model import Proposal
 from flags.web.pages.blueprint import blueprint
+from flags.web.pages.changes import propose_around
 from flags.web.pages.forms import version_of
 from flags.web.place import page, place
 from flags.web.state import by
 from flags.weights import buckets_of_share, percent_of_buckets
-from runtime.errors import Conflict, Invalid
+from runtime.errors import ApprovalRequired, Conflict, Invalid, Locked
 from runtime.web.state import state
 
 
@@ -47,6 +49,10 @@ def set_holdout(project: str, environment: str) -> ResponseReturnValue:
     form = request.form
     try:
         share = buckets_of_share(form.get("share", ""), "share")
+        if form.get("press") == "propose":
+            return propose_around(
+                project, environment, lambda _: Proposal(holdout=share), form.get("reason", "")
+            )
         with state().database.session() as session:
             service.set_holdout(
                 session,
@@ -58,6 +64,8 @@ def set_holdout(project: str, environment: str) -> ResponseReturnValue:
             )
     except Invalid as error:
         return _page(project, environment, error=error), 422
+    except ApprovalRequired as error:
+        return _page(project, environment, refused=error), 423
     except Conflict as conflict:
         newer = Invalid("share", f"somebody else set it meanwhile: {conflict}")
         return _page(project, environment, error=newer), 409
@@ -69,19 +77,23 @@ def _back(project: str, environment: str) -> ResponseReturnValue:
     return redirect(url_for("flag_pages.population", project=project, environment=environment), 303)
 
 
-def _page(project: str, environment: str, *, error: Invalid | None = None) -> str:
+def _page(
+    project: str, environment: str, *, error: Invalid | None = None, refused: Locked | None = None
+) -> str:
     with state().database.reading() as session:
         here = place(session, project, environment, elsewhere="flag_pages.population")
         layers = queries.list_layers(session, project, environment)
-        holdout = queries.get_environment(session, project, environment).holdout
+        at = queries.get_environment(session, project, environment)
     form = {name: request.form.get(name, "") for name in ("key", "name", "reason")}
-    form["share"] = request.form.get("share", f"{percent_of_buckets(holdout):f}")
+    form["share"] = request.form.get("share", f"{percent_of_buckets(at.holdout):f}")
     return page(
         "flags/population.html",
         section="population",
         place=here,
         layers=layers,
-        holdout=holdout,
+        holdout=at.holdout,
+        required=at.required_approvers,
         form=form,
         error=error,
+        refused=refused,
     )

@@ -165,14 +165,22 @@ def asks(state: FlagState) -> bool:
 
 def around_words(state: FlagState) -> tuple[str, ...]:
     """What stands around the rules, in words."""
-    words = [f"Needs {node_words(each)}; otherwise everyone gets {state.off}" for each in state.requires]
+    words = [_need_words(each, state.off) for each in state.requires]
     words += [
         f"Switches {'on' if each.enabled else 'off'} by itself at {text_of_second(each.at)} (UTC)"
         for each in state.switches
     ]
     if state.overrides:
-        words.append(f"{len(state.overrides)} single units have a variant of their own")
+        one = len(state.overrides) == 1
+        words.append(
+            "1 unit has a variant of its own" if one else f"{len(state.overrides)} units have their own"
+        )
     return tuple(words)
+
+
+def _need_words(need: Serves, off: str) -> str:
+    wanted = " or ".join(need.variants)
+    return f"Only where the flag {need.flag} serves {wanted}; otherwise everyone gets {off}"
 
 
 def rule_line(rule: Rule, variants: tuple[str, ...]) -> RuleLine:

@@ -27,8 +27,9 @@ def revert_revision(project: str, environment: str, revision: int) -> ResponseRe
     try:
         version = version_of(request.form.get("version", ""))
         with state().database.session() as session:
-            flag = queries.get_revision(session, project, environment, revision).flag
-            service.revert_revision(
+            found = queries.get_revision(session, project, environment, revision)
+            command = service.revert_around if found.subject else service.revert_revision
+            command(
                 session,
                 by(request.form.get("reason", "")),
                 project,
@@ -42,8 +43,13 @@ def revert_revision(project: str, environment: str, revision: int) -> ResponseRe
         return _show(project, environment, revision, error=error), 423
     except Conflict as error:
         return _show(project, environment, revision, error=error), 409
-    flash(f"{flag} serves what it served before revision {revision}.", "good")
-    return redirect(url_for("flag_pages.show_flag", project=project, environment=environment, flag=flag), 303)
+    if found.subject:
+        flash(f"{found.subject} is what it was before revision {revision}.", "good")
+        return redirect(url_for("flag_pages.history", project=project, environment=environment), 303)
+    flash(f"{found.flag} serves what it served before revision {revision}.", "good")
+    return redirect(
+        url_for("flag_pages.show_flag", project=project, environment=environment, flag=found.flag), 303
+    )
 
 
 def _show(
@@ -52,15 +58,19 @@ def _show(
     with state().database.reading() as session:
         here = place(session, project, environment, elsewhere="flag_pages.history")
         found = queries.get_revision(session, project, environment, revision)
-        detail = queries.get_flag(session, project, found.flag)
-        now = queries.get_state(session, FlagAt(project, environment, found.flag))
+        if found.subject:
+            now, version = queries.around_now(session, found), queries.around_version(session, found)
+        else:
+            detail = queries.get_flag(session, project, found.flag)
+            current = queries.get_state(session, FlagAt(project, environment, found.flag))
+            now, version = served_json(served(detail.flag, current)), current.version
     return page(
         "flags/revision.html",
         section="history",
         place=here,
         revision=found,
         differences=differences(found.before, found.after),
-        undoing=differences(served_json(served(detail.flag, now)), found.before),
-        version=now.version,
+        undoing=differences(now, found.before),
+        version=version,
         error=error,
     )

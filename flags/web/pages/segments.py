@@ -4,17 +4,21 @@ from dataclasses import dataclass
 
 from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 from flags import queries, service
+from flags.changes.model import Proposal
 from flags.model import SegmentDraft, SegmentView
+from flags.service.around import proposed_segment
 from flags.web import unit_lists
 from flags.web.pages.around_form import json_of_nodes, nodes_of_json
 from flags.web.pages.blueprint import blueprint
+from flags.web.pages.changes import propose_around
 from flags.web.pages.forms import version_of
 from flags.web.pages.present import node_words
 from flags.web.place import page, place
 from flags.web.state import by
-from runtime.errors import Conflict, Invalid
+from runtime.errors import ApprovalRequired, Conflict, Invalid
 from runtime.web.state import state
 
 
@@ -59,13 +63,18 @@ def edit_segment(project: str, environment: str, segment: str) -> ResponseReturn
     with state().database.reading() as session:
         here = place(session, project, environment, elsewhere="flag_pages.segment_list")
         stored = queries.get_segment(session, project, environment, segment)
-    form, error, conflict = _form_of(stored), None, None
+        required = queries.get_environment(session, project, environment).required_approvers
+    form, error, conflict, refused = _form_of(stored), None, None, None
     if request.method == "POST":
         form = _typed()
         try:
+            if request.form.get("press") == "propose":
+                return _propose(project, environment, segment, form)
             _save(project, environment, segment, form)
         except Invalid as problem:
             error = _on_form(problem)
+        except ApprovalRequired as problem:
+            refused = problem
         except Conflict as problem:
             conflict = problem
         else:
@@ -79,8 +88,10 @@ def edit_segment(project: str, environment: str, segment: str) -> ResponseReturn
         form=form,
         error=error,
         conflict=conflict,
+        refused=refused,
+        required=required,
     )
-    return body, 409 if conflict else 422 if error else 200
+    return body, 423 if refused else 409 if conflict else 422 if error else 200
 
 
 @blueprint.post("/p/<project>/<environment>/segments/<segment>/units")
@@ -122,6 +133,15 @@ def _save(project: str, environment: str, segment: str, form: SegmentForm) -> No
             _draft(form, segment),
             expected_version=version_of(form.version),
         )
+
+
+def _propose(project: str, environment: str, segment: str, form: SegmentForm) -> ResponseReturnValue:
+    draft = _draft(form, segment)
+
+    def proposal(session: Session) -> Proposal:
+        return proposed_segment(session, project, environment, draft)
+
+    return propose_around(project, environment, proposal, form.reason)
 
 
 def _typed() -> SegmentForm:

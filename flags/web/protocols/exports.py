@@ -2,18 +2,17 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict, replace
-from typing import Any, Final
+from typing import Any
 
 from flags.exporters import flagd, growthbook
 from flags.exporters.model import Carried
 from flags.model import KeyKind
 from flags.serving import AtHand, Serving, Source, Waiting
+from flags.web.protocols.growthbook import HIDDEN
 from pointsman.core.model import Ruleset
 from runtime.errors import Forbidden
 from runtime.web.hot import HotRequest, HotRoute, answer_json
 from runtime.web.wsgi import Answer
-
-_CLOSED: Final = "this environment is not named in POINTSMAN_GROWTHBOOK, so its rules are shown to nobody"
 
 
 def routes(serving: Serving, environments: frozenset[str]) -> tuple[HotRoute, ...]:
@@ -34,7 +33,7 @@ def lines_of(ruleset: Ruleset, environments: frozenset[str]) -> dict[str, tuple[
     """By protocol, a line for every flag."""
     shown = growthbook.export(ruleset).lines
     if f"{ruleset.project}/{ruleset.environment}" not in environments:
-        shown = tuple(replace(each, carried=False, why=_CLOSED) for each in shown)
+        shown = tuple(replace(each, carried=False, why=HIDDEN) for each in shown)
     return {
         "flagd-cbor": flagd.export(ruleset, flagd.Hash.CBOR).lines,
         "flagd-text": flagd.export(ruleset, flagd.Hash.TEXT).lines,

@@ -21,6 +21,7 @@ from pointsman.ruleset_file import Held, RulesetFile, cache_name
 from pointsman.sender import Sender
 from pointsman.shelf import Shelf
 from pointsman.stats import Stats
+from pointsman.usage import Usage
 
 if TYPE_CHECKING:
     from pointsman.transport import Transport
@@ -67,6 +68,9 @@ class Engine:
         self._ready = threading.Event()
         self.recent: dict[str, RecentUnits] = {}
         """By sticky flag, the units this process exposed lately."""
+        self.usage = Usage()
+        self.used = self.usage.counts
+        """Where ``variant`` counts."""
         self.evaluation = self._evaluation(None)
         if held:
             self._publish(held)
@@ -77,6 +81,10 @@ class Engine:
             batch_size=options.batch_size,
             linger_s=options.flush_interval_s,
             backoff_s=options.backoff_s,
+            usage=self.usage,
+            usage_every_s=options.usage_interval_s,
+            device=options.device,
+            revision=self._revision,
         )
         self._poller = Poller(
             interval_s=options.poll_interval_s,
@@ -147,6 +155,7 @@ class Engine:
         """Take no more events, flush, end the thread: all within so long. Whether nothing was left unsent."""
         deadline = monotonic() + timeout_s
         self.closed = True
+        self._tell_usage()
         flushed = self.flush(timeout_s)
         thread = self._thread
         self._retired = True
@@ -165,8 +174,19 @@ class Engine:
     def at_exit(self, timeout_s: float) -> None:
         """The interpreter is ending: send what is left, once, unless that was tried and given up."""
         if not (self.closed and self._given_up):
+            self._tell_usage()
             self.flush(timeout_s)
         self._give_up()
+
+    def _revision(self) -> int | None:
+        ruleset = self.evaluation.ruleset
+        return None if ruleset is None else ruleset.revision
+
+    def _tell_usage(self) -> None:
+        """The last chance; but for mere counts nobody waits for a server that is away."""
+        heard = self._poller.polls > 0 and self._poller.problem is None and self._sender.problem is None
+        if heard and self.usage.has_news:
+            self._sender.tell_usage()
 
     def after_fork(self) -> None:
         """In the child: the ruleset stays; queue, connection, thread, counters and instance are new."""

@@ -13,6 +13,7 @@ from pointsman.options import Options
 from pointsman.outbox import Loss, Outbox
 from pointsman.recent import RecentUnits
 from pointsman.stats import Stats
+from pointsman.usage import Usage
 
 
 class _NoOutbox(Outbox):
@@ -33,6 +34,9 @@ class OfflineEngine:
         self.recent: dict[str, RecentUnits] = {
             key: RecentUnits() for key, flag in bundle.ruleset.flags.items() if flag.sticky
         }
+        self.usage = Usage()
+        """Counted, and told to nobody."""
+        self.used = self.usage.counts
         self.evaluation = Evaluation(
             bundle.ruleset,
             bundle.units,

@@ -12,6 +12,8 @@ from pointsman.errors import ConfigurationError
 
 # The server takes 1,000 events a batch.
 _LARGEST_BATCH: Final = 1_000
+_LONGEST_NAME: Final = 64
+_INTERVALS: Final = ("poll_interval_s", "flush_interval_s", "usage_interval_s")
 
 
 def default_cache_dir() -> Path | None:
@@ -32,6 +34,8 @@ class Options:
     """The longest one request may take in all; only the background thread waits."""
     flush_interval_s: float = 1.0
     """Events wait this long for company before a batch is sent."""
+    usage_interval_s: float = 60.0
+    """So often the server is told how many times each variant was chosen."""
     backoff_s: float = 1.0
     """After a failure the next try comes at a random moment within twice this, then four times … a minute."""
     batch_size: int = 500
@@ -44,23 +48,31 @@ class Options:
     """A larger ruleset is refused and the last good one kept."""
     max_unit_set_bytes: int = 64_000_000
     """A larger unit set (two bytes a unit) is refused, its ruleset too, and the last good one kept."""
+    device: str = ""
+    """What this machine is called; the server lists each device with the revision it is at."""
     attributes: Mapping[str, Scalar] = field(default_factory=dict)
     """Stand in for attributes a context does not have: ``{"placement": "edge", "app_version": "2.1.0"}``."""
     cache_dir: str | os.PathLike[str] | None = field(default_factory=default_cache_dir)
     """Where the last good ruleset is kept for a start without the server; None keeps it nowhere."""
 
     def __post_init__(self) -> None:
-        for name in ("poll_interval_s", "timeout_s", "flush_interval_s", "backoff_s", "exit_timeout_s"):
+        for name in (*_INTERVALS, "timeout_s", "backoff_s", "exit_timeout_s"):
             _check_seconds(name, getattr(self, name))
         for name in ("batch_size", "queue_size", "max_ruleset_bytes", "max_unit_set_bytes"):
             _check_count(name, getattr(self, name))
         if self.batch_size > _LARGEST_BATCH:
             raise ConfigurationError("batch_size", f"must be at most {_LARGEST_BATCH}")
         _check_attributes(self.attributes)
+        _check_name("device", self.device)
         if self.cache_dir is not None and not isinstance(self.cache_dir, str | os.PathLike):
             raise ConfigurationError("cache_dir", "must be a path, or None for no cache")
         if self.cache_dir == "":
             raise ConfigurationError("cache_dir", "must not be empty; None means no cache")
+
+
+def _check_name(name: str, text: object) -> None:
+    if not isinstance(text, str) or len(text) > _LONGEST_NAME or not text.isprintable():
+        raise ConfigurationError(name, f"must be text of at most {_LONGEST_NAME} visible characters")
 
 
 def _check_seconds(name: str, value: object) -> None:

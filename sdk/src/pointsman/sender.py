@@ -3,6 +3,7 @@
 import os
 import zlib
 from collections import deque
+from collections.abc import Callable
 from random import SystemRandom
 from time import monotonic
 from typing import TYPE_CHECKING, Final
@@ -13,6 +14,7 @@ from pointsman.core.events import Event, encode_batch, encode_event
 from pointsman.errors import CodecError, Unreachable
 from pointsman.messages import Answer, Request
 from pointsman.outbox import Loss, Marker, Outbox
+from pointsman.usage import Told, Usage
 from pointsman.version import VERSION
 
 if TYPE_CHECKING:
@@ -37,6 +39,10 @@ class Sender:
         batch_size: int,
         linger_s: float,
         backoff_s: float,
+        usage: Usage | None = None,
+        usage_every_s: float = 60.0,
+        device: str = "",
+        revision: Callable[[], int | None] = lambda: None,
         clock: Clock = monotonic,
     ) -> None:
         self._outbox: Final = outbox
@@ -46,6 +52,12 @@ class Sender:
         self._backoff_s: Final = backoff_s
         self._clock: Final = clock
         self._random: Final = SystemRandom()
+        self._usage: Final = usage or Usage()
+        self._usage_every_s: Final = usage_every_s
+        self._device: Final = device
+        self._revision: Final = revision
+        self._usage_due = clock() + self._random.uniform(0.5, 1.0) * usage_every_s
+        self._usage_wanted = self._usage_last = False
         self._forming = False
         self._gathered = 0
         self._linger: float | None = None
@@ -64,7 +76,11 @@ class Sender:
 
         Asked without a lock, in the order events travel: queue, forming, pending. So none slips by unseen.
         """
-        return self._outbox.is_empty and not self._forming and not self.pending
+        return self._outbox.is_empty and not self._forming and not self.pending and not self._usage_last
+
+    def tell_usage(self) -> None:
+        """Tell now how often variants were chosen, for this is the last chance; ``is_idle`` says when."""
+        self._usage_wanted = self._usage_last = True
 
     @property
     def unsent(self) -> int:
@@ -85,6 +101,11 @@ class Sender:
             self._linger = now
         elif self._linger is None and not self._outbox.is_empty:
             self._linger = now + self._linger_s
+        if now >= self._usage_due:
+            self._usage_due = now + self._random.uniform(0.5, 1.0) * self._usage_every_s
+            self._usage_wanted = True
+        if self._usage_wanted:
+            self._linger = now
         if now < max(self._closed_until, self._asked_until):
             return False
         batch = self._next(now)
@@ -95,7 +116,8 @@ class Sender:
         moments = [batch.due for batch in self.pending]
         if self._linger is not None and len(self.pending) < _MOST_PENDING:
             moments.append(self._linger)
-        return max(min(moments), self._closed_until, self._asked_until) if moments else None
+        moments.append(self._usage_due)
+        return max(min(moments), self._closed_until, self._asked_until)
 
     def _next(self, now: float) -> Batch | None:
         ready = next((batch for batch in self.pending if batch.due <= now), None)
@@ -117,13 +139,17 @@ class Sender:
         self._linger = None
         batch = os.urandom(16).hex()
         events, markers = self._gather()
-        if events:
+        evaluations = self._evaluations()
+        if events or evaluations:
             body = encode_batch(
                 batch,
                 sdk=f"python/{VERSION}",
                 instance=self._instance,
                 dropped=self._outbox.losses(),
                 events=events,
+                evaluations=evaluations,
+                device=self._device,
+                revision=self._revision(),
             )
             formed = Batch(id=batch, body=zlib.compress(body, 6, _GZIP), count=len(events))
             self._gathered = 0
@@ -132,7 +158,13 @@ class Sender:
         open_batches = {waiting.id for waiting in self.pending}
         self._waiting += [(marker, set(open_batches)) for marker in markers]
         self._release()
-        return self.pending[-1] if events else None
+        return self.pending[-1] if events or evaluations else None
+
+    def _evaluations(self) -> Told:
+        if not self._usage_wanted:
+            return {}
+        self._usage_wanted = self._usage_last = False
+        return self._usage.take()
 
     def _gather(self) -> tuple[list[bytes], list[Marker]]:
         events: list[bytes] = []

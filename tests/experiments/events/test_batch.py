@@ -113,7 +113,7 @@ def test_a_bad_event_does_not_spoil_its_neighbours() -> None:
     batch = judge(raw, received_us=NOW_US)
 
     assert list(batch.rejected) == [1]
-    assert [event["type"] for event in accepted(raw, batch.rejected)] == ["outcome", "exposure"]
+    assert [event["type"] for event in accepted(raw, batch.rejected).events] == ["outcome", "exposure"]
 
 
 def test_a_clock_that_runs_ahead_is_tolerated_a_little_and_then_named() -> None:
@@ -224,3 +224,50 @@ def test_what_cannot_be_unpacked_is_refused_with_the_reason(body: bytes, encodin
         unpack(body, encoding)
 
     assert refused.value.field == field
+
+
+def told(evaluations: Any, *events: Any) -> bytes:
+    return json.dumps({"batch": BATCH, "events": list(events), "evaluations": evaluations}).encode()
+
+
+def test_a_batch_may_tell_evaluations_and_nothing_else() -> None:
+    raw = told({"ranker": {"v1": 3, "v2": 1}})
+
+    batch = judge(raw, received_us=NOW_US)
+
+    assert (batch.size, batch.rejected) == (0, {})
+    assert accepted(raw, {}).events == []
+    assert accepted(raw, {}).evaluations == {"ranker": {"v1": 3, "v2": 1}}
+    assert accepted(envelope(outcome()), {}).evaluations == {}
+
+
+@pytest.mark.parametrize(
+    ("evaluations", "field"),
+    [
+        ({}, "events"),
+        ([], "evaluations"),
+        ({"ranker": {}}, "evaluations.ranker"),
+        ({"ranker": 3}, "evaluations.ranker"),
+        ({"ranker": {"v1": 0}}, "evaluations.ranker.v1"),
+        ({"ranker": {"v1": -1}}, "evaluations.ranker.v1"),
+        ({"ranker": {"v1": 1.5}}, "evaluations.ranker.v1"),
+        ({"ranker": {"v1": True}}, "evaluations.ranker.v1"),
+        ({"ranker": {"v1": 2**53}}, "evaluations.ranker.v1"),
+        ({"ranker": {"": 1}}, "evaluations.ranker..[key]"),
+        ({"x" * 65: {"v1": 1}}, f"evaluations.{'x' * 65}.[key]"),
+        ({"ranker": {f"v{n}": 1 for n in range(21)}}, "evaluations.ranker"),
+        ({f"f{n}": {"v1": 1} for n in range(1_001)}, "evaluations"),
+    ],
+)
+def test_evaluations_that_make_no_sense_are_refused_by_name(evaluations: Any, field: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        judge(told(evaluations), received_us=NOW_US)
+
+    assert refused.value.field == field
+
+
+def test_a_variant_told_twice_is_refused() -> None:
+    raw = f'{{"batch": "{BATCH}", "events": [], "evaluations": {{"f": {{"v1": 1, "v1": 2}}}}}}'
+
+    with pytest.raises(Invalid, match="twice"):
+        judge(raw.encode(), received_us=NOW_US)

@@ -1,11 +1,12 @@
 """Exposures on their way to the lake are counted as use, once, whatever stops in the middle."""
 
 import json
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
 from experiments.events import drain as drains
+from experiments.events import instances
 from experiments.events.drain import drain_once
 from experiments.events.ingest import take_in
 from experiments.events.lake import Lake
@@ -102,3 +103,72 @@ def test_two_workers_at_one_drain_count_it_once(
     drain_once(database, lake, name_of, now=NOW)
 
     assert met(database) == {"v1": 1}
+
+
+def tell(database: Database, number: int, evaluations: dict[str, dict[str, int]], *events: object) -> None:
+    told = {"batch": f"{number:032x}", "events": list(events), "evaluations": evaluations}
+    take_in(database, 1, json.dumps(told).encode(), "", now=NOW)
+
+
+def evaluated(database: Database) -> dict[str, int]:
+    return {each.variant: each.evaluations for each in totals(database)}
+
+
+def test_evaluations_count_once_however_often_their_batch_comes(database: Database, lake: Lake) -> None:
+    make_flag(database)
+    for _ in range(3):
+        tell(database, 1, {"f": {"v1": 40, "v2": 2, "nobody": 1}, "unknown": {"v1": 5}})
+        drain_all(database, lake)
+    tell(database, 2, {"f": {"v1": 2}})
+    drain_all(database, lake)
+
+    assert evaluated(database) == {"v1": 42, "v2": 2}
+    assert {each.last_seen for each in totals(database)} == {NOW}
+
+
+def test_evaluations_and_exposures_of_one_batch_add_up(database: Database, lake: Lake) -> None:
+    make_flag(database)
+    met_once = {"type": "exposure", "at_us": NOW_US, "flag": "f", "unit": "u1", "variant": "v1"}
+    tell(database, 1, {"f": {"v1": 7}}, met_once, {"type": "nothing"})
+
+    drain_all(database, lake)
+
+    assert (evaluated(database), met(database)) == ({"v1": 7}, {"v1": 1})
+
+
+def test_a_worker_that_dies_counts_no_evaluation_twice(
+    database: Database, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_flag(database)
+    tell(database, 1, {"f": {"v1": 7}})
+    with monkeypatch.context() as patched:
+        die(patched, "before finishing")
+        with pytest.raises(Died):
+            drain_once(database, lake, name_of, now=NOW)
+
+    drain_all(database, lake)
+
+    assert evaluated(database) == {"v1": 7}
+
+
+def test_each_process_is_known_with_its_device_and_the_rules_it_is_at(database: Database, lake: Lake) -> None:
+    def say(number: int, **said: object) -> None:
+        batch = {
+            "batch": f"{number:032x}",
+            "instance": "a" * 32,
+            "evaluations": {"f": {"v1": 1}},
+            "events": [],
+        }
+        moment = NOW + timedelta(seconds=number)
+        take_in(database, 1, json.dumps(batch | said).encode(), "", now=moment)
+
+    say(1, device="kiosk-17", revision=3)
+    say(3, revision=5)
+    drain_all(database, lake)
+    say(2, device="late", revision=4)
+    say(4)
+    drain_all(database, lake)
+
+    with database.reading() as session:
+        (sender,) = instances.of_environment(session, 1)
+    assert (sender.device, sender.revision) == ("kiosk-17", 5)

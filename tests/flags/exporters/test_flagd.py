@@ -19,11 +19,13 @@ from flags.model import KeyKind
 from flags.web.protocols.flagd import flags_json
 from pointsman.core.evaluation import Evaluation
 from pointsman.core.model import (
+    AnyOf,
     Flag,
     Gate,
     GateKind,
     Hashing,
     InSegment,
+    Not,
     Operator,
     Range,
     Rule,
@@ -41,7 +43,6 @@ from tests.flags.exporters.making import CONDITIONS, ODD_SPLIT, asks, color_flag
 from tests.flags.making import ANNA, demo
 from tests.flags.web import application
 
-UNITS = 100_000
 CBOR = Hashing(scheme=Scheme.FLAGD_CBOR, seed="demo/f:", buckets=10_000)
 PAIR = Hashing(scheme=Scheme.FLAGD_CBOR_PAIR, seed="pair", buckets=10_000)
 RED = (Range(0, 100_000, "red"),)
@@ -67,7 +68,7 @@ def differences(ruleset: Ruleset, count: int) -> list[Any]:
     return found
 
 
-def test_splits_serve_100_000_units_alike() -> None:
+def test_splits_and_gates_serve_units_alike() -> None:
     ruleset = ruleset_of(
         color_flag("f", rule(CBOR, ODD_SPLIT)),
         color_flag("pair", rule(PAIR, ODD_SPLIT)),
@@ -79,17 +80,76 @@ def test_splits_serve_100_000_units_alike() -> None:
         color_flag("forced", rule(None, RED)),
     )
 
-    assert differences(ruleset, UNITS // 6 + 1) == []
+    assert differences(ruleset, 5_000) == []
 
 
-def test_conditions_serve_100_000_units_alike() -> None:
+def test_every_operator_serves_units_with_values_of_every_type_alike() -> None:
     staff = Segment(key="staff", conditions=(asks("any", Operator.EQUALS, "DE"),))
     asked = (*CONDITIONS, InSegment("staff"))
     flags = [color_flag(f"c{index}", rule(None, RED, each)) for index, each in enumerate(asked)]
     ruleset = ruleset_of(*flags, staff=staff)
 
     assert all(line.carried for line in export(ruleset, Hash.CBOR).lines)
-    assert differences(ruleset, UNITS // len(flags) + 1) == []
+    assert differences(ruleset, 2_000) == []
+
+
+def test_what_flags_ask_of_each_other_serves_units_alike() -> None:
+    red = Serves("parent", ("red", "blue"))
+    ruleset = ruleset_of(
+        color_flag("parent", rule(CBOR, ODD_SPLIT, asks("any", Operator.EXISTS, True))),
+        color_flag("asleep", enabled=False),
+        color_flag("needing", rule(CBOR, ODD_SPLIT), requires=(red,), overrides={"user-1": "red"}),
+        color_flag("either", rule(None, RED, AnyOf((Not(red), asks("any", Operator.EQUALS, 1))))),
+        color_flag("never", rule(CBOR, ODD_SPLIT), requires=(Serves("asleep", ("red",)),)),
+        color_flag("third", rule(None, RED, Serves("needing", ("green",)), Serves("either", ("red",)))),
+    )
+
+    assert all(line.carried for line in export(ruleset, Hash.CBOR).lines)
+    assert differences(ruleset, 5_000) == []
+
+
+def test_a_flag_that_asks_one_drawn_by_its_own_key_is_left_out() -> None:
+    asking = color_flag("asking", rule(None, RED, Serves("pair", ("red",))))
+
+    lines = export(ruleset_of(color_flag("pair", rule(PAIR, ODD_SPLIT)), asking), Hash.CBOR).lines
+
+    assert [(line.flag, line.carried) for line in lines] == [("pair", True), ("asking", False)]
+    assert "drawn by its own key" in lines[1].why
+
+
+def test_a_flag_whose_questions_would_fill_a_book_is_left_out() -> None:
+    flags = [color_flag("f0")]
+    for number in range(1, 8):
+        twice = AnyOf((Serves(f"f{number - 1}", ("red",)), Serves(f"f{number - 1}", ("blue",))))
+        flags.append(color_flag(f"f{number}", rule(None, RED, twice)))
+
+    lines = export(ruleset_of(*flags), Hash.CBOR).lines
+
+    assert [line.carried for line in lines] == [True] * 4 + [False] * 4
+    assert "more than 20 flags" in lines[-1].why
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_switches_hold_at_the_same_seconds(monkeypatch: pytest.MonkeyPatch, *, first: bool) -> None:
+    switches = tuple(Switch(at=at, enabled=(at // 1_000) % 2 == first) for at in (1_000, 2_000, 3_000))
+    ruleset = ruleset_of(
+        color_flag("timed", rule(None, RED), enabled=first, switches=switches),
+        color_flag("child", rule(None, RED), requires=(Serves("timed", ("red",)),)),
+    )
+    core = FlagdCore()
+    core.set_flags(flags_json(ruleset, Hash.CBOR).decode())
+    seen = set()
+
+    for second in (999, 1_000, 1_999, 2_000, 2_999, 3_000, 4_000):
+        clock = partial(float, second)
+        monkeypatch.setattr("time.time", clock)
+        ours = Evaluation(ruleset, now=clock)
+        for key in ruleset.flags:
+            theirs = core.resolve_string_value(key, "failed", EvaluationContext("u")).variant
+            assert theirs == ours.choose(key, "u", {}, None).variant
+            seen.add(theirs)
+
+    assert seen == {"red", "blue"}
 
 
 def test_windows_hold_at_the_same_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,8 +171,6 @@ def test_windows_hold_at_the_same_seconds(monkeypatch: pytest.MonkeyPatch) -> No
     [
         (color_flag("f", rule(None, ODD_SPLIT)), "scheme pointsman"),
         (color_flag("f", sticky=True), "sticky"),
-        (color_flag("f", requires=(Serves("g", ("red",)),)), "other flags"),
-        (color_flag("f", switches=(Switch(at=1, enabled=True),)), "clock"),
         (color_flag("f", rule(None, RED, asks("any", Operator.SEMVER_GT, "1.0.0"))), "semver_gt"),
         (color_flag("f", variants={"red": 1, "green": "x", "blue": None}), "different types"),
     ],
@@ -135,6 +193,8 @@ def test_the_document_is_valid_against_the_published_schemas() -> None:
     registry: Registry[Any] = Registry().with_resources(known)
     rules = [rule(CBOR, ODD_SPLIT, each, gates=(GATE,)) for each in CONDITIONS]
     flags = [color_flag(f"c{index}", each) for index, each in enumerate(rules)]
+    needs, switched = (Serves("c0", ("red",)),), (Switch(at=1, enabled=False), Switch(at=2, enabled=True))
+    flags.append(color_flag("asking", rules[0], requires=needs, switches=switched))
     ruleset = ruleset_of(*flags, color_flag("pair", rule(PAIR, ODD_SPLIT)))
     document = json.loads(flags_json(ruleset, Hash.CBOR))
 

@@ -10,18 +10,24 @@ from flags.exporters.growthbook import export
 from flags.model import KeyKind
 from pointsman.core.evaluation import Evaluation
 from pointsman.core.model import (
+    AllOf,
+    AnyOf,
     Flag,
     Gate,
     GateKind,
     Hashing,
     InSegment,
+    Node,
+    Not,
     Operator,
     Range,
     Rule,
     Ruleset,
     Scheme,
     Segment,
+    Serves,
     Span,
+    Switch,
     Window,
 )
 from pointsman.core.splits import reweight
@@ -30,7 +36,6 @@ from tests.flags.exporters.making import CONDITIONS, ODD_SPLIT, asks, color_flag
 from tests.flags.making import ANNA, demo
 from tests.flags.web import application
 
-UNITS = 100_000
 V1 = Hashing(scheme=Scheme.GROWTHBOOK_V1, seed="old", buckets=1_000)
 V2 = Hashing(scheme=Scheme.GROWTHBOOK_V2, seed="new", buckets=10_000)
 RED = (Range(0, 100_000, "red"),)
@@ -61,7 +66,7 @@ def differences(ruleset: Ruleset, count: int) -> list[Any]:
     return moves
 
 
-def test_splits_serve_100_000_units_alike() -> None:
+def test_splits_and_gates_serve_units_alike() -> None:
     ruleset = ruleset_of(
         color_flag("v1", rule(V1, REWEIGHTED)),
         color_flag("v2", rule(V2, ODD_SPLIT)),
@@ -70,15 +75,45 @@ def test_splits_serve_100_000_units_alike() -> None:
         color_flag("overridden", rule(V1, HALVES), overrides={f"user-{n}": "blue" for n in range(900)}),
     )
 
-    assert differences(ruleset, UNITS // 5) == []
+    assert differences(ruleset, 5_000) == []
 
 
-def test_conditions_serve_100_000_units_alike() -> None:
+def test_every_operator_serves_units_with_values_of_every_type_alike() -> None:
     asked = (*CONDITIONS, InSegment("staff"))
     staff = Segment(key="staff", conditions=(asks("any", Operator.EQUALS, "DE"),))
     flags = [color_flag(f"c{index}", rule(None, RED, each)) for index, each in enumerate(asked)]
 
-    assert differences(ruleset_of(*flags, staff=staff), UNITS // len(flags) + 1) == []
+    assert differences(ruleset_of(*flags, staff=staff), 2_000) == []
+
+
+def test_what_flags_ask_of_each_other_serves_units_alike() -> None:
+    red = Serves("parent", ("red", "blue"))
+    ruleset = ruleset_of(
+        color_flag("third", rule(None, RED, Serves("needing", ("green",)), Serves("not", ("red",)))),
+        color_flag("parent", rule(V2, ODD_SPLIT, asks("any", Operator.EXISTS, True))),
+        color_flag("asleep", enabled=False),
+        color_flag("needing", rule(V1, REWEIGHTED), requires=(red,), overrides={"user-1": "red"}),
+        color_flag("not", rule(V2, ODD_SPLIT, AllOf((Not(red), asks("any", Operator.EXISTS, True))))),
+        color_flag("never", rule(V1, HALVES), requires=(Serves("asleep", ("red",)),)),
+    )
+
+    assert differences(ruleset, 5_000) == []
+
+
+@pytest.mark.parametrize(
+    ("parent", "node", "why"),
+    [
+        (color_flag("p", sticky=True), Serves("p", ("red",)), "left out itself"),
+        (color_flag("p", variants={"red": {}, "green": 1, "blue": 2}), Serves("p", ("red",)), "compare"),
+        (color_flag("p", variants={"red": 1, "green": True, "blue": 2}), Serves("p", ("red",)), "compare"),
+        (color_flag("p", variants={"red": 1, "green": 1.0, "blue": 2}), Serves("p", ("red",)), "same value"),
+        (color_flag("p"), AnyOf((Serves("p", ("red",)), asks("any", Operator.EQUALS, 1))), "other flags"),
+    ],
+)
+def test_a_flag_that_asks_what_growthbook_cannot_is_left_out(parent: Flag, node: Node, why: str) -> None:
+    lines = export(ruleset_of(color_flag("asking", rule(None, RED, node)), parent)).lines
+
+    assert (lines[0].flag, lines[0].carried, why in lines[0].why) == ("asking", False, True)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +121,7 @@ def test_conditions_serve_100_000_units_alike() -> None:
     [
         (color_flag("f", rule(None, (Range(0, 1, "red"), Range(1, 100_000, "blue")))), "scheme pointsman"),
         (color_flag("f", sticky=True), "sticky"),
+        (color_flag("f", switches=(Switch(at=1, enabled=True),)), "clock"),
         (color_flag("f", variants={"red": 1, "green": 2, "blue": None}), "null"),
         (color_flag("f", rule(None, RED, asks("any", Operator.DATE_GT, "2026-01-01"))), "date_gt"),
         (

@@ -142,18 +142,3 @@ def test_raising_coverage_moves_nobody_who_is_in() -> None:
     assert not none
     assert len(whole) == len(UNITS)
     assert ten.items() < half.items() < whole.items()
-
-
-def test_coverage_layer_and_split_are_drawn_independently() -> None:
-    # Each of 100 salts: units of a half of the gate, split in two. By chance a chi-square of 100 degrees of
-    # freedom passes 149.4 once in a thousand; the units are fixed, so this passes always or never.
-    total = 0.0
-    for salt in range(100):
-        one = flag(replace(rule("r1"), gates=(coverage(50_000, f"gate-{salt}"),)), salt=f"split-{salt}")
-        evaluation = Evaluation(ruleset(one))
-        choices = [evaluation.choose(one.key, unit, None, None) for unit in UNITS[:1_000]]
-        inside = [choice.variant for choice in choices if choice.rule]
-        expected = len(inside) / 2
-        total += sum((inside.count(name) - expected) ** 2 / expected for name in ("v1", "v2"))
-
-    assert total < 149.4

@@ -1,5 +1,6 @@
 """Reading one ruleset after another: nothing may differ from reading each alone but the time it takes."""
 
+import gc
 import json
 from dataclasses import replace
 
@@ -86,13 +87,34 @@ def test_a_flag_twice_is_refused_also_when_both_are_known() -> None:
 
 def test_only_what_changed_is_made_again() -> None:
     before = decode_next(encode(TWO), None)
-    used = before.flags["digit-reader"], before.flags["ranker"]
+    used = Evaluation(before)
+    former = {key: used.choose(key, "anna", None, None) for key in TWO.flags}
     changed = replace(TWO, flags={**TWO.flags, "ranker": replace(TWO.flags["ranker"], version=2)})
 
-    after = decode_next(encode(changed), before)
+    following = used.followed_by(decode_next(encode(changed), before))
 
-    assert after.flags["digit-reader"] is used[0]
-    assert after.flags["ranker"] == changed.flags["ranker"] != used[1]
+    present = {key: following.choose(key, "anna", None, None) for key in TWO.flags}
+    assert {key: present[key].value is former[key].value for key in TWO.flags} == {
+        "digit-reader": True,
+        "ranker": False,
+    }
+    assert present["ranker"].value == former["ranker"].value
+
+
+def test_a_flag_in_use_costs_the_hosts_garbage_collector_little() -> None:
+    many = {f"flag-{n}": replace(TWO.flags["digit-reader"], key=f"flag-{n}") for n in range(200)}
+    body = encode(replace(TWO, flags=many))
+    gc.collect()
+    before = len(gc.get_objects())
+
+    used = Evaluation(decode_next(body, None))
+    for key in many:
+        used.choose(key, "anna", None, None)
+
+    gc.collect()
+    payloads = 2
+    # Its function, and the tuple of what that knows.
+    assert (len(gc.get_objects()) - before) / len(many) <= payloads + 2.5
 
 
 @slow_to_draw

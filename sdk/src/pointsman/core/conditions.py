@@ -7,7 +7,7 @@ predicate (predicates.py) of the attribute as it came, ``vN``, which is read onc
 whether it exists.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from pointsman.core.model import Condition, Operator, Scalar
@@ -25,6 +25,7 @@ MANY: Final = frozenset({Operator.IN, Operator.NOT_IN}) | NETWORKS | LISTS
 MAX_CONTAINING: Final = 65_536
 """Longer text contains nothing: finding text takes up to a millisecond at this length."""
 
+_FEW: Final = 4
 _NEGATED: Final = (Operator.NOT_EQUALS, Operator.NOT_IN)
 _NUMBER: Final = {
     Operator.NUMBER_LT: "{a} < {c}",
@@ -94,11 +95,17 @@ def _membership(condition: Condition, a: str, t: str, keep: Constants) -> str:
     negated = condition.operator in _NEGATED
     tests = []
     for kind, of_kind in _KINDS.items():
-        values = frozenset(value for value in condition.values if _kind(value) is kind)
+        values = _set(value for value in condition.values if _kind(value) is kind)
         if values:
             equal = f"{a} == {keep(next(iter(values)))}" if len(values) == 1 else f"{a} in {keep(values)}"
             tests.append(of_kind.format(a=a, t=t) + (f" and not {equal}" if negated else f" and {equal}"))
     return " or ".join(f"({test})" for test in tests)
+
+
+def _set(values: Iterable[Scalar]) -> Collection[Scalar]:
+    """Each value once. A tuple of a few is as quick to ask, and nothing to the garbage collector."""
+    found = frozenset(values)
+    return tuple(found) if len(found) <= _FEW else found
 
 
 # One test of type for each kind of value; NaN is a number nothing can match, not even by NOT_*.

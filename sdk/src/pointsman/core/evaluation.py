@@ -1,10 +1,10 @@
 """From ruleset, unit and context to a choice. Never raises: whatever is wrong is the choice's error."""
 
 from collections.abc import Callable, Mapping
-from types import CellType
 from typing import Final
 
 from pointsman.core.choice import Choice, ErrorCode, Reason
+from pointsman.core.flag_texts import FlagTexts
 from pointsman.core.model import Ruleset, Scalar
 from pointsman.core.scope import Memo, Scope
 from pointsman.core.source import (
@@ -22,6 +22,7 @@ from pointsman.core.unit_sets import UnitSet
 Recent = Mapping[str, Mapping[str, str]]
 """By sticky flag and unit, the variant the unit had lately. Read as it is at each choice."""
 
+_READY_BEFOREHAND: Final = 1_000
 _INSTANT: Final = None
 """The memo's key of the instant: no flag's key, which is text, and no segment's, which is a pair."""
 
@@ -70,6 +71,10 @@ class Evaluation:
     def followed_by(self, ruleset: Ruleset, units: Mapping[str, UnitSet] | None = None) -> "Evaluation":
         """The evaluation of the next ruleset, with the flags now in use ready beforehand.
 
+        But of those that changed only 1,000: the functions of thousands more, beside all the former ones,
+        would make the host's garbage collector stop everything, for much longer than making one at its first
+        use takes.
+
         ``units``: the next ruleset's unit sets; None: the present ones.
         """
         following = Evaluation(
@@ -79,15 +84,22 @@ class Evaluation:
             attributes=self.attributes,
             recent=self.recent,
         )
-        revision = CellType(ruleset.revision)
-        former = {} if self.ruleset is None else self.ruleset.flags
+        made = 0
         for key, decide in self.deciders.copy().items():
-            flag = ruleset.flags.get(key)
-            if flag is not None and flag is former[key] and stands_alone(flag):
-                following.deciders[key] = carried(decide, revision)
-            elif flag is not None:
+            if self._carries(key, ruleset):
+                following.deciders[key] = carried(decide, ruleset.revision)
+            elif key in ruleset.flags and made < _READY_BEFOREHAND:
                 following._decider(key)
+                made += 1
         return following
+
+    def _carries(self, key: str, ruleset: Ruleset) -> bool:
+        """Whether what the flag's function answers is the same in the next ruleset."""
+        former = {} if self.ruleset is None else self.ruleset.flags
+        if isinstance(former, FlagTexts) and isinstance(ruleset.flags, FlagTexts):
+            return ruleset.flags.is_same(key, former)
+        flag = ruleset.flags.get(key)
+        return flag is not None and flag is former.get(key) and stands_alone(flag)
 
     def failed(self, flag: object, unit: object, default: object, code: ErrorCode) -> Choice:
         """The choice of an error: the caller's default."""

@@ -52,10 +52,27 @@ def encode_event(event: Event) -> bytes:
 
 
 def encode_batch(
-    batch: str, *, sdk: str, instance: str, dropped: Mapping[str, int], events: Sequence[bytes]
+    batch: str,
+    *,
+    sdk: str,
+    instance: str,
+    dropped: Mapping[str, int],
+    events: Sequence[bytes],
+    evaluations: Mapping[str, Mapping[str, int]] | None = None,
+    device: str = "",
+    revision: int | None = None,
 ) -> bytes:
-    """The batch's JSON around events already encoded. ``dropped`` are totals since the instance began."""
-    envelope = _compact({"batch": batch, "sdk": sdk, "instance": instance, "dropped": dict(dropped)})
+    """The batch's JSON around events already encoded. ``dropped`` are totals since the instance began.
+
+    ``evaluations``: by flag and variant, how often it was chosen since the instance last told. ``device``:
+    what the machine is called. ``revision``: of the ruleset in force now.
+    """
+    told: dict[str, object] = {"evaluations": evaluations} if evaluations else {}
+    if device:
+        told["device"] = device
+    if revision is not None:
+        told["revision"] = revision
+    envelope = _compact({"batch": batch, "sdk": sdk, "instance": instance, "dropped": dict(dropped), **told})
     return envelope[:-1] + b',"events":[' + b",".join(events) + b"]}"
 
 

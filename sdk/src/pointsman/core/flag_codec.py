@@ -39,7 +39,7 @@ _FLAG_KNOWN: Final = _FLAG | {"unit_type", "sticky", "epoch", "requires", "overr
 _SEGMENT_KNOWN: Final = frozenset({"conditions", "included", "excluded"})
 _NONE: Final[frozenset[str]] = frozenset()
 _KINDS: Final = {kind.value: kind for kind in Kind}
-_UNIT_TYPE: Final = "user"
+DEFAULT_UNIT_TYPE: Final = "user"
 
 
 def flag_to_wire(flag: Flag) -> dict[str, object]:
@@ -54,7 +54,7 @@ def flag_to_wire(flag: Flag) -> dict[str, object]:
         "variants": flag.variants,
         "rules": [rule_to_wire(rule) for rule in flag.rules],
     }
-    if flag.unit_type != _UNIT_TYPE:
+    if flag.unit_type != DEFAULT_UNIT_TYPE:
         wire["unit_type"] = flag.unit_type
     if flag.sticky:
         wire["sticky"] = flag.sticky

@@ -11,8 +11,6 @@ from pointsman.core.writing import Body
 
 # Up to here a chain of comparisons is quicker than a bisection (3 to 4 against 8 ranges, about equal).
 _CHAIN: Final = 8
-REVISION: Final = "k0"
-"""What the ruleset's revision is called in a flag's function."""
 
 
 def asks_around(flag: Flag) -> bool:
@@ -41,7 +39,7 @@ class FlagBody(Body):
     def __init__(self, flag: Flag, scope: Scope) -> None:
         super().__init__(scope)
         self._flag = flag
-        self._revision = self.keep(scope.revision)  # The first: it is REVISION.
+        self._revision = self.keep(scope.revision)  # The first, as ``source.carried`` relies on.
         self._key = self.keep(flag.key)
 
     def write(self) -> None:

@@ -1,4 +1,4 @@
-"""Flags kept as the text they were read from, each made again when first used.
+"""Flags kept as the text they were read from, each made again when it is asked for.
 
 An application uses few of its project's flags. 10,000 of them as objects are a quarter of a million things
 for the host's garbage collector to walk over: each full collection is a pause of a tenth of a second and
@@ -16,29 +16,20 @@ from pointsman.core.strict_json import scan
 class FlagTexts(Mapping[str, Flag]):
     """By key, flags whose texts were all read without fault before. Threads may share it.
 
-    ``tied`` are those that name something outside themselves, or are sticky: what looks at such things
-    need not make the others.
+    ``tied`` are those that name something outside themselves, look at the time, or are sticky: what looks at
+    such things need not make the others. The others are made anew each time, and kept by nobody: whoever
+    uses one makes a function of it, once, and has no more use for it.
     """
 
-    __slots__ = ("_made", "_texts", "tied")
+    __slots__ = ("_texts", "tied")
 
-    def __init__(self, texts: dict[str, str], tied: dict[str, Flag], former: "FlagTexts | None") -> None:
-        """Flags made from the very same text object in ``former`` are taken over."""
+    def __init__(self, texts: dict[str, str], tied: dict[str, Flag]) -> None:
         self._texts: Final = texts
         self.tied: Final = tied
-        self._made: Final = dict(tied)
-        if former is not None:
-            before = former._texts
-            for key, flag in former._made.copy().items():
-                if texts.get(key) is before[key]:
-                    self._made[key] = flag
 
     def __getitem__(self, key: str) -> Flag:
-        found = self._made.get(key)
-        if found is None:
-            # Two threads that make it at once make equal ones; both go on with the first.
-            found = self._made.setdefault(key, read_flag(key, scan(self._texts[key], 0)[0]))
-        return found
+        found = self.tied.get(key)
+        return read_flag(key, scan(self._texts[key], 0)[0]) if found is None else found
 
     def __contains__(self, key: object) -> bool:
         return key in self._texts
@@ -48,6 +39,11 @@ class FlagTexts(Mapping[str, Flag]):
 
     def __len__(self) -> int:
         return len(self._texts)
+
+    def is_same(self, key: str, former: "FlagTexts") -> bool:
+        """Whether the flag is untied and its text the very one that it was before."""
+        text = self._texts.get(key)
+        return text is not None and key not in self.tied and text is former._texts.get(key)
 
     def text(self, key: str) -> str | None:
         """The flag as it was spelled."""

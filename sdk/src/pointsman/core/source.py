@@ -1,22 +1,24 @@
 """A flag as one generated Python function: straight comparisons, nothing looked up that could be known.
 
-What differs between flags (names, payloads, thresholds) enters as closure cells ``kN``; only names made up
-here enter the source. So no text of a ruleset is ever executed, and flags of one shape share one compiled
-factory: making the function of a flag of a known shape takes microseconds. Measured in bench/sdk.py.
+What differs between flags (names, payloads, thresholds) enters as default values of parameters ``kN``;
+only names made up here enter the source. So no text of a ruleset is ever executed, and flags of one shape
+share one compiled code: making the function of a flag of a known shape takes microseconds. Measured in
+bench/sdk.py.
+Not as closure cells: each is a thing of its own to the garbage collector, thirty for every flag in use.
 """
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from operator import index
-from types import CellType, FunctionType
+from types import CodeType, FunctionType
 from typing import Any, Final
 
 from mmh3 import hash as murmur3_x86_32
 
 from pointsman.core.choice import Choice, ErrorCode, Reason
 from pointsman.core.draws import threshold
-from pointsman.core.flag_source import REVISION, FlagBody, asks_around, segment_body
+from pointsman.core.flag_source import FlagBody, asks_around, segment_body
 from pointsman.core.model import Flag, Segment
 from pointsman.core.plain import PLAIN, WIDEST_UNIT, plain
 from pointsman.core.scope import Decide, Scope, Unanswerable
@@ -41,7 +43,9 @@ def decider(flag: Flag, scope: Scope) -> Decide:
     """The function that answers for this flag. It takes a memo too if the flag ``asks_around``."""
     body = FlagBody(flag, scope)
     body.write()
-    return _made(body, "unit, context, memo=None" if asks_around(flag) else "unit, context")
+    if asks_around(flag):
+        return _made(body, "unit, context, memo", None)
+    return _made(body, "unit, context")
 
 
 def stands_alone(flag: Flag) -> bool:
@@ -49,18 +53,17 @@ def stands_alone(flag: Flag) -> bool:
     return not (flag.sticky or flag.kept or asks_around(flag))
 
 
-def carried(decide: Decide, revision: CellType) -> Decide:
+def carried(decide: Decide, revision: int) -> Decide:
     """The same function of a flag that stands alone, under the next ruleset's revision.
 
     A new function around the same code and constants: a twentieth of the cost of ``decider``, in time and in
     objects left to the garbage collector; and a thread inside of the former one goes on with its revision.
     """
-    if not isinstance(decide, FunctionType) or decide.__closure__ is None:
+    if not isinstance(decide, FunctionType) or decide.__defaults__ is None:
         raise TypeError("not a function that decider() made")
-    code = decide.__code__
-    cells = list(decide.__closure__)
-    cells[code.co_freevars.index(REVISION)] = revision
-    return FunctionType(code, decide.__globals__, code.co_name, decide.__defaults__, tuple(cells))
+    return FunctionType(
+        decide.__code__, decide.__globals__, decide.__name__, (revision, *decide.__defaults__[1:])
+    )
 
 
 def membership(segment: Segment, scope: Scope) -> Callable[..., bool]:
@@ -104,21 +107,23 @@ def dict_of_context(context: Any) -> dict[object, object]:
     raise Unanswerable(ErrorCode.INVALID_CONTEXT)
 
 
-def _made(body: Body, parameters: str) -> Callable[..., Any]:
-    return _factory("\n".join(body.lines), len(body.constants), parameters)(*body.constants)
+def _made(body: Body, parameters: str, *defaults: None) -> Callable[..., Any]:
+    """The function; ``defaults`` are those of the last parameters."""
+    code = _code("\n".join(body.lines), len(body.constants), parameters)
+    return FunctionType(code, _SHARED, "decide", (*defaults, *body.constants))
 
 
 @lru_cache(maxsize=512)
-def _factory(body: str, constants: int, parameters: str) -> Callable[..., Callable[..., Any]]:
-    cells = ", ".join(f"k{index}" for index in range(constants))
-    source = f"def factory({cells}):\n def decide({parameters}):\n{body}\n return decide\n"
-    namespace = dict(_SHARED)
-    exec(source, namespace)  # noqa: S102  (written here alone: the ruleset's own text never enters it)
-    factory: Callable[..., Callable[..., Any]] = namespace["factory"]
-    return factory
+def _code(body: str, constants: int, parameters: str) -> CodeType:
+    names = ", ".join((parameters, *(f"k{index}" for index in range(constants))))
+    namespace: dict[str, Any] = {}
+    exec(f"def decide({names}):\n{body}\n", namespace)  # noqa: S102  (no text of a ruleset enters it)
+    decide: FunctionType = namespace["decide"]
+    return decide.__code__
 
 
 _SHARED: Final[dict[str, Any]] = {
+    "__builtins__": __builtins__,
     "Choice": Choice,
     "new": tuple.__new__,  # Half the cost of Choice(...), which passes through a Python-level __new__.
     "murmur": murmur3_x86_32,

@@ -57,7 +57,7 @@ def _flags(spelled: str, at: int, former: FlagTexts | None) -> tuple[FlagTexts, 
         if not spelled.startswith(",", at):
             break
         at += 1
-    return FlagTexts(texts, tied, former), at
+    return FlagTexts(texts, tied), at
 
 
 def _known(spelled: str, at: int, key: str, former: FlagTexts | None) -> tuple[str, Flag | None] | None:
@@ -72,5 +72,9 @@ def _read(spelled: str, at: int, key: str) -> tuple[str, Flag | None]:
     """The text of the flag that begins here; and the flag, checked, if others must look at it."""
     raw, end = scan(spelled, at)
     flag = read_flag(key, raw)
-    is_tied = flag.sticky or flag.kept or any(needs_of(flag))
-    return spelled[at:end], flag if is_tied else None
+    return spelled[at:end], flag if _is_tied(flag) else None
+
+
+def _is_tied(flag: Flag) -> bool:
+    by_itself = not (flag.sticky or flag.kept or flag.switches)
+    return not by_itself or any(rule.window for rule in flag.rules) or any(True for _ in needs_of(flag))

@@ -109,6 +109,11 @@ def digest_of(body: bytes) -> str:
     return sha256(body).hexdigest()
 
 
+def salt_of_set(body: bytes) -> str:
+    """What the set's units were hashed with. CodecError: it is no set."""
+    return _parts(body)[1]
+
+
 def write_hashes(salt: str, hashes: Iterable[int]) -> bytes:
     """An exact set of ``hash_of_unit`` under this salt; equal sets are equal bytes."""
     ordered = array("Q", sorted(set(hashes)))

@@ -1,0 +1,1 @@
+"""GrowthBook's unmodified SDKs against a running server."""
