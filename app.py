@@ -20,6 +20,7 @@ from experiments.events.batch import MOST_BYTES
 from experiments.events.gauges import inbox_gauges
 from experiments.events.lake import Lake
 from experiments.events.steps import compact_lake, drain_inbox
+from experiments.events.waiting import WaitingExposures
 from experiments.guards import ExperimentGuard
 from experiments.opinions import ExperimentOpinion
 from experiments.refresh import refresh_reports
@@ -97,6 +98,7 @@ def create_app(settings: Settings) -> Flask:
         opinions=(ExperimentOpinion(),),
         kept_units=settings.kept_units,
         registry=registry_of(settings),
+        waiting=WaitingExposures(),
     )
     flags_state.attach(app, known_flags)
     for part in (errors, formats, limits, security):
@@ -155,7 +157,7 @@ def create_worker(settings: Settings) -> Worker:
     """The worker on a migrated database: events to the lake, then reports."""
     database, lake = Database(settings.database_url), Lake(settings.lake_dir)
     nudge_after_commits(database, settings.redis_url)
-    by = By(SYSTEM, guards=(ExperimentGuard(),), kept_units=settings.kept_units)
+    by = By(SYSTEM, guards=(ExperimentGuard(),), kept_units=settings.kept_units, waiting=WaitingExposures())
 
     def changes(now: datetime) -> bool:
         return publish_due(database, by, now)

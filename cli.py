@@ -16,6 +16,10 @@ COMMANDS: Final = {
     "password": ("runtime.accounts.cli:password", "Set a person's password."),
     "token": ("runtime.accounts.cli:token", "Create and revoke tokens for the admin API."),
     "flags": ("flags.cli:flags", "List, show, toggle and revert flags; create SDK keys."),
+    "segments": (
+        "flags.segments_cli:segments",
+        "List, show, fill and delete segments.",
+    ),
     "units": ("flags.units_cli:units", "Look up, explain, export and forget units."),
     "changes": ("flags.changes_cli:changes", "Look at change requests and take them a step further."),
     "export": ("flags.code.cli:export", "Print a project as YAML."),
@@ -59,6 +63,13 @@ def guards() -> tuple[object, ...]:
     return (ExperimentGuard(),)
 
 
+def waiting() -> object:
+    """What brings acknowledged exposures before a sticky flag changes."""
+    from experiments.events.waiting import WaitingExposures
+
+    return WaitingExposures()
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option("0.1.0", prog_name="pointsman")
 @click.pass_context
@@ -71,6 +82,7 @@ def main(context: click.Context) -> None:
     docs/reference/configuration.md.
     """
     context.meta["flags.guards"] = guards
+    context.meta["flags.waiting"] = waiting
 
 
 if __name__ == "__main__":

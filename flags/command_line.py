@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 GUARDS: Final = "flags.guards"
 """Where the program that holds these commands puts, in the context's ``meta``, a function that gives the
 guards of the houses above; it is called only by commands that change something."""
+WAITING: Final = "flags.waiting"
+"""The same for a function that gives what `By.waiting` is."""
 
 
 @contextmanager
@@ -32,11 +34,12 @@ def transaction(
     from runtime.errors import Invalid
     from runtime.settings import Settings
 
-    guards = click.get_current_context().meta.get(GUARDS, tuple)
+    meta = click.get_current_context().meta
+    guards, waiting = meta.get(GUARDS, tuple), meta.get(WAITING, lambda: None)
     with command_session(urgent=urgent) as (session, actor):
         kept_units = Settings.from_environment(os.environ).kept_units
         try:
-            yield session, By(actor, reason, guards(), kept_units=kept_units)
+            yield session, By(actor, reason, guards(), kept_units=kept_units, waiting=waiting())
         except Invalid as error:
             raise complaint(error) from None
         if rehearsing:

@@ -79,6 +79,18 @@ class Guard(Protocol):
 Guards: TypeAlias = tuple[Guard, ...]
 
 
+class Waiting(Protocol):
+    """Exposures that were acknowledged but are not enrolled yet: the house that takes them in knows them."""
+
+    def enrol(self, session: Session, project: str, environment_id: int, flags: frozenset[str]) -> int:
+        """Enrol whoever waits for one of these sticky flags; 0, or how many events were too many to look at.
+
+        Called inside the transaction of a command that has locked the environment. To be repeated without
+        harm by whoever brings the same exposures again. Too many: nobody was enrolled.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class By:
     """Who changes something, why, and who may object.
@@ -92,3 +104,5 @@ class By:
     approvals: int | None = None
     kept_units: int = KEPT_UNITS
     """Enrolled units a sticky flag hands out as one filter; for more, applications ask."""
+    waiting: Waiting | None = None
+    """Who brings acknowledged exposures before a sticky flag's rules change; None: there are none."""

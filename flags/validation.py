@@ -14,8 +14,9 @@ from flags.trees import check_nodes
 from flags.world import World, check_needs, check_references, serves_problems
 from pointsman.core.bucketing import BUCKETS
 from pointsman.core.codec import CodecError
+from pointsman.core.costs import problem_of
 from pointsman.core.flag_codec import flag_to_wire, read_flag
-from pointsman.core.model import Flag, Kind, Scheme
+from pointsman.core.model import Flag, Kind, Node, Scheme
 from pointsman.core.splits import SplitError, check_split
 from runtime.errors import Invalid
 
@@ -102,6 +103,10 @@ def check_targeting(
         yield Problem("rules", f"{len(targeting.rules)} rules; at most {limits.RULES_PER_FLAG} are allowed")
         return
     yield from _check_ids(targeting.rules)
+    dear = list(_cost_problems(targeting.rules))
+    if dear:  # Before any more patterns are compiled.
+        yield from dear
+        return
     for index, rule in enumerate(targeting.rules):
         yield from check_nodes(rule.conditions, f"rules.{index}.conditions")
         yield from check_references(rule.conditions, world, f"rules.{index}.conditions")
@@ -151,6 +156,17 @@ def _check_ids(rules: tuple[RuleDraft, ...]) -> Iterator[Problem]:
         if rule.id in seen:
             yield Problem(field, f"{rule.id!r} is another rule's id; leave it empty for a new rule")
         seen.update({rule.id} - {""})
+
+
+def _cost_problems(rules: tuple[RuleDraft, ...]) -> Iterator[Problem]:
+    """Names the rule with which evaluating comes to cost too much."""
+    nodes: list[Node] = []
+    for index, rule in enumerate(rules):
+        nodes += rule.conditions
+        problem = problem_of(nodes)
+        if problem:
+            yield Problem(f"rules.{index}.conditions", f"with this rule {problem}")
+            return
 
 
 def _check_requires(targeting: Targeting, key: str, world: World) -> Iterator[Problem]:

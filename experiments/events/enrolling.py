@@ -9,10 +9,22 @@ from flags.service import Exposed, enrol_exposed, sticky_flags
 from runtime.database import Database
 
 # One transaction each: long enough to be quick, short enough that nobody waits long for the database.
-_AT_ONCE: Final = 5_000
+AT_ONCE: Final = 5_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 EnvironmentName = Callable[[int], str]
+
+
+def exposed_of(event: dict[str, Any]) -> Exposed:
+    """The exposure that this event tells of; it has been validated."""
+    return Exposed(
+        flag=event["flag"],
+        unit=event["unit"],
+        variant=event["variant"],
+        rule=event.get("rule"),
+        revision=event.get("revision"),
+        at=_EPOCH + timedelta(microseconds=event["at_us"]),
+    )
 
 
 @dataclass(slots=True)
@@ -36,15 +48,7 @@ class Enrolling:
         """Keep the event if it is an exposure of a sticky flag; it has been validated."""
         if event["type"] != "exposure" or event["flag"] not in self.sticky[environment_id]:
             return
-        exposed = Exposed(
-            flag=event["flag"],
-            unit=event["unit"],
-            variant=event["variant"],
-            rule=event.get("rule"),
-            revision=event.get("revision"),
-            at=_EPOCH + timedelta(microseconds=event["at_us"]),
-        )
-        self._exposed.setdefault(environment_id, []).append(exposed)
+        self._exposed.setdefault(environment_id, []).append(exposed_of(event))
 
     def write(self, database: Database, name_of: EnvironmentName) -> int:
         """Bring them to the store of assignments; how many units were new."""
@@ -53,8 +57,8 @@ class Enrolling:
             project = name_of(environment_id).partition("/")[0]
             # The earliest first: the first writer wins.
             exposed.sort(key=lambda each: each.at)
-            for start in range(0, len(exposed), _AT_ONCE):
+            for start in range(0, len(exposed), AT_ONCE):
                 with database.session() as session:
-                    part = exposed[start : start + _AT_ONCE]
+                    part = exposed[start : start + AT_ONCE]
                     new += enrol_exposed(session, project, environment_id, part)
         return new

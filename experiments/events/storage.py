@@ -1,5 +1,6 @@
 """The inbox: batches acknowledged but not yet in the lake, and the drains that take them there."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -184,6 +185,19 @@ def backlog(session: Session, environment_id: int | None = None) -> Backlog:
         ).where(waiting, true() if environment_id is None else InboxRow.environment_id == environment_id)
     ).one()
     return Backlog(batches=row[0], events=row[1], oldest=row[2])
+
+
+def waiting(session: Session, environment_id: int) -> Iterator[StoredBatch]:
+    """The environment's batches whose bodies are still there, in the order of their arrival, one by one."""
+    ids = session.scalars(
+        select(InboxRow.id)
+        .where(InboxRow.environment_id == environment_id, InboxRow.body.is_not(None))
+        .order_by(InboxRow.id)
+    ).all()
+    for row_id in ids:
+        row, body = session.execute(select(InboxRow, InboxRow.body).where(InboxRow.id == row_id)).one()
+        yield _stored(row, body=body)
+        session.expunge(row)
 
 
 def _stored(row: InboxRow, *, body: bytes | None) -> StoredBatch:

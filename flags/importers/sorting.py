@@ -9,6 +9,7 @@ from flags.importers.model import Finding, Import, ImportedFlag, Options, Outcom
 from flags.importers.terms import Term
 from flags.model import SegmentDraft
 from flags.trees import check_nodes
+from pointsman.core.costs import problem_of
 from pointsman.core.model import InSegment
 
 
@@ -38,6 +39,8 @@ class Sorted:
         """A flag that was read. Unmappable: two keys of the vendor are one of ours."""
         if flag.key in self._flags:
             raise Unmappable("key", f"is {flag.key!r} here, as {self._flags[flag.key].source[:80]!r} is")
+        if problem := problem_of(node for rule in flag.rules for node in rule.conditions):
+            raise Unmappable("rules", problem)
         self._flags[flag.key] = flag
         if flag.key != flag.source:
             text = f"is called {flag.key!r} here: applications must ask for that"

@@ -14,11 +14,14 @@ from flags.service.restoring import revert_revision
 from flags.service.segments import create_segment, delete_segment, edit_segment
 from flags.service.serving import drafted, preview_targeting, set_enabled, set_targeting
 from flags.service.undoing import revert_around
+from flags.service.unit_lists import ListName, change_units, put_units, segment_salt
 
 __all__ = [
     "Exposed",
+    "ListName",
     "archive_flag",
     "assign",
+    "change_units",
     "create_environment",
     "create_flag",
     "create_layer",
@@ -34,11 +37,13 @@ __all__ = [
     "forget_unit",
     "keep_late",
     "preview_targeting",
+    "put_units",
     "rerandomise",
     "restore_flag",
     "revert_around",
     "revert_revision",
     "revoke_sdk_key",
+    "segment_salt",
     "set_enabled",
     "set_holdout",
     "set_required_approvers",

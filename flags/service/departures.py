@@ -11,6 +11,7 @@ from flags.model import FlagState, FlagView, KeptSince
 from flags.payloads import Problem
 from flags.references import nodes_of
 from flags.service.opening import everywhere
+from flags.service.sticky import enrol_waiting
 from flags.storage import assignments, states
 from flags.validation import refuse
 from pointsman.core.model import Serves
@@ -45,6 +46,7 @@ def without(
     """
     if not gone:
         return state
+    enrol_waiting(session, by, flag, state)
     state_id = states.id_of(session, state.flag_id, state.environment_id)
     keepers = assignments.counts(session, state_id)
     refuse(_unsaid(flag, state, gone & keepers.keys(), keepers, moves))

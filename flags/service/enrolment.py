@@ -42,11 +42,18 @@ def sticky_flags(session: Session, environment_id: int) -> frozenset[str]:
     return frozenset(states.sticky(session, environment_id))
 
 
-def enrol_exposed(session: Session, project: str, environment_id: int, exposed: Iterable[Exposed]) -> int:
+def enrol_exposed(
+    session: Session,
+    project: str,
+    environment_id: int,
+    exposed: Iterable[Exposed],
+    *,
+    counts_crossed: bool = True,
+) -> int:
     """Remember whom sticky flags served by a rule; how many units were new.
 
     The first writer wins: who was enrolled before stays with that variant, and an exposure to another is
-    counted as crossed over.
+    counted as crossed over (not ``counts_crossed``: the same exposures will be brought again and count then).
     """
     by_flag: dict[str, list[Exposed]] = {}
     for each in exposed:
@@ -60,7 +67,7 @@ def enrol_exposed(session: Session, project: str, environment_id: int, exposed: 
     for key in sorted(by_flag.keys() & found.keys()):
         flag = flags.flag(session, project, key)
         if flag is not None:
-            new += _enrol_exposed(session, flag, found[key], by_flag[key])
+            new += _enrol_exposed(session, flag, found[key], by_flag[key], counts_crossed=counts_crossed)
     return new
 
 
@@ -89,7 +96,7 @@ def assign(session: Session, at: FlagAt, choices: Sequence[Choice], *, now: date
     asked = [choice for choice in choices if may_be_kept(choice)]
     served = [_served(choice, now) for choice in asked if enrols(choice)]
     if served:
-        _enrol_exposed(session, flag, state, served)
+        _enrol_exposed(session, flag, state, served, counts_crossed=True)
     state_id = states.id_of(session, state.flag_id, state.environment_id)
     return assignments.variants_of(session, state_id, [choice.unit for choice in asked])
 
@@ -106,7 +113,9 @@ def _served(choice: Choice, now: datetime) -> Exposed:
     )
 
 
-def _enrol_exposed(session: Session, flag: FlagView, state: FlagState, exposed: list[Exposed]) -> int:
+def _enrol_exposed(
+    session: Session, flag: FlagView, state: FlagState, exposed: list[Exposed], *, counts_crossed: bool
+) -> int:
     state_id = states.id_of(session, state.flag_id, state.environment_id)
     draws = {each: _draw_at(session, flag, state, each) for each in {one.revision for one in exposed}}
     first: dict[str, Enrolment] = {}
@@ -117,7 +126,7 @@ def _enrol_exposed(session: Session, flag: FlagView, state: FlagState, exposed: 
     new = assignments.enrol(session, state_id, list(first.values()))
     if new:
         metrics.count_enrolled(session, new)
-    if new < len(exposed):
+    if counts_crossed and new < len(exposed):
         _count_crossed(session, state_id, exposed)
     return new
 

@@ -1,8 +1,10 @@
 """Commands on segments: reusable sets of units, by condition or listed by hand."""
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 from sqlalchemy.orm import Session
 
@@ -20,6 +22,7 @@ from flags.storage import segments, states, unit_sets
 from flags.trees import check_nodes
 from flags.validation import check_named, refuse
 from flags.world import check_nesting, check_references
+from pointsman.core.costs import problem_of, searches_of, segments_problem
 from pointsman.core.unit_sets import digest_of, hash_of_unit, salt_of_set, write_hashes
 from runtime.errors import Conflict, Invalid, Locked, NotFound
 
@@ -33,7 +36,7 @@ def create_segment(
         raise Invalid("key", f"a segment {draft.key!r} exists in {project}/{environment}; choose another key")
     refuse_many(session, at)
     _check(session, at, draft)
-    salt = secrets.token_hex(16)
+    salt = new_salt()
     made = segments.add(session, at, _drafted(session, at, _blank(at, draft.key), draft, salt), salt=salt)
     return _published(session, by, Action.CREATE_SEGMENT, at, None, made)
 
@@ -102,6 +105,51 @@ def delete_segment(
     _published(session, by, Action.DELETE_SEGMENT, at, before, None)
 
 
+Lists: TypeAlias = Mapping[str, tuple[tuple[str, ...], int]]
+"""By ``included`` and ``excluded``: the digests and the size of a list that is stored already."""
+
+
+def new_salt() -> str:
+    """What the units of a new segment are hashed with."""
+    return secrets.token_hex(16)
+
+
+def segment_with(
+    session: Session,
+    by: By,
+    at: EnvironmentView,
+    key: str,
+    before: SegmentView | None,
+    lists: Lists,
+    *,
+    salt: str,
+) -> SegmentView:
+    """The segment with these lists, its others as they were; made with this salt where there was none."""
+    if before is None:
+        refuse_many(session, at)
+        _check(session, at, SegmentDraft(key=key))
+    stored = before or replace(_blank(at, key), name=key)
+    included = lists.get("included", (stored.included, stored.included_count))
+    excluded = lists.get("excluded", (stored.excluded, stored.excluded_count))
+    after = replace(
+        stored,
+        included=included[0],
+        included_count=included[1],
+        excluded=excluded[0],
+        excluded_count=excluded[1],
+    )
+    if before is None:
+        made = segments.add(session, at, after, salt=salt)
+        return _published(session, by, Action.CREATE_SEGMENT, at, None, made)
+    if after == before:
+        return before
+    if not segments.change(session, before, after):
+        raise _conflict(known_segment(session, at, key), before.version)
+    return _published(
+        session, by, Action.EDIT_SEGMENT, at, before, replace(after, version=before.version + 1)
+    )
+
+
 def _users(session: Session, at: EnvironmentView, key: str) -> list[str]:
     token = f"segment:{key}"
     return [*states.referring(session, at.id, token), *segments.referring(session, at, token)]
@@ -109,6 +157,7 @@ def _users(session: Session, at: EnvironmentView, key: str) -> list[str]:
 
 def _check(session: Session, at: EnvironmentView, draft: SegmentDraft) -> None:
     refuse(check_named(key=draft.key, name=draft.name, description=draft.description))
+    _check_cost(session, at, draft)
     refuse(check_nodes(draft.conditions, "conditions"))
     world = world_of(session, at, draft.conditions)
     if flags_in(every_node(draft.conditions)):
@@ -117,6 +166,19 @@ def _check(session: Session, at: EnvironmentView, draft: SegmentDraft) -> None:
     refuse(check_nesting(draft.key, draft.conditions, world))
     for name, units in (("included", draft.included), ("excluded", draft.excluded)):
         refuse(_unit_problems(name, units or ()))
+
+
+def _check_cost(session: Session, at: EnvironmentView, draft: SegmentDraft) -> None:
+    if not searches_of(draft.conditions):
+        return
+    problem = problem_of(draft.conditions) or segments_problem(
+        [
+            draft.conditions,
+            *(each.conditions for each in segments.segments(session, at) if each.key != draft.key),
+        ]
+    )
+    if problem:
+        raise Invalid("conditions", problem)
 
 
 def _unit_problems(name: str, units: tuple[str, ...]) -> list[Problem]:

@@ -1,5 +1,6 @@
 """Keeping enrolled units where they are when a sticky flag's rules change."""
 
+import logging
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,8 +15,13 @@ from flags.guards import By
 from flags.keeping import Leaving, leaving
 from flags.model import EnvironmentView, FlagAt, FlagState, FlagView, KeptSince
 from flags.storage import assignments, flags, places, states, unit_sets
+from pointsman.core.costs import problem_of
+from pointsman.core.model import Kept, Rule
 from pointsman.core.unit_sets import UNPUBLISHED, digest_of
+from runtime.actors import ActorKind
 from runtime.errors import Locked
+
+log = logging.getLogger("pointsman.flags")
 
 
 def kept(
@@ -29,16 +35,13 @@ def kept(
         return after
     environment = places.environment(session, at.project, at.environment)
     holdout = 0 if environment is None else environment.holdout
-    return _kept(
-        session,
-        flag,
-        after,
-        leaving(
-            behind_holdout(before.rules, at.project, holdout),
-            behind_holdout(after.rules, at.project, holdout),
-        ),
-        by.kept_units,
+    lost = leaving(
+        behind_holdout(before.rules, at.project, holdout),
+        behind_holdout(after.rules, at.project, holdout),
     )
+    if lost:
+        enrol_waiting(session, by, flag, before)
+    return _kept(session, flag, after, lost, by.kept_units)
 
 
 def keep_through_holdout(session: Session, by: By, at: EnvironmentView, share: int) -> None:
@@ -48,7 +51,31 @@ def keep_through_holdout(session: Session, by: By, at: EnvironmentView, share: i
         assert flag is not None  # noqa: S101  (its state was just read)
         before = behind_holdout(state.rules, at.project, at.holdout)
         lost = leaving(before, behind_holdout(state.rules, at.project, share))
+        if lost:
+            enrol_waiting(session, by, flag, state)
         states.change(session, state, _kept(session, flag, state, lost, by.kept_units))
+
+
+def enrol_waiting(session: Session, by: By, flag: FlagView, state: FlagState) -> None:
+    """Enrol whoever's exposure was acknowledged under this state and still waits.
+
+    Locked: so many wait that this command would take too long. What the system does itself (a rollback) goes
+    on then: the worker keeps those units a little later, when it has caught up.
+    """
+    if by.waiting is None or not flag.sticky:
+        return
+    left = by.waiting.enrol(session, flag.project, state.environment_id, frozenset({flag.key}))
+    if not left:
+        return
+    path = f"{flag.project}/{state.environment}/{flag.key}"
+    if by.actor.kind is ActorKind.SYSTEM:
+        log.warning("%s changes while %d events wait for the worker: their units are kept late", path, left)
+        return
+    raise Locked(
+        path,
+        f"{left} acknowledged events wait for the worker, and units among them would move; see that the "
+        "worker runs, and try again once it has caught up (the flag can be switched off meanwhile)",
+    )
 
 
 def _kept(
@@ -70,7 +97,19 @@ def _kept(
         hashes = assignments.hashes(session, state_id, each.rule, each.ranges, epoch=epoch)
         digests = built_set(session, after.environment_id, flag, hashes, most=most)
         entries.append(KeptSince(kept=each.kept(epoch, digests), upto=upto, built=digests))
-    return replace(after, epoch=epoch, kept=(*after.kept, *entries))
+    opened = replace(after, epoch=epoch, kept=(*after.kept, *entries))
+    _refuse_costly(flag, opened)
+    return opened
+
+
+def _refuse_costly(flag: FlagView, state: FlagState) -> None:
+    parts: list[Rule | Kept] = [*state.rules, *(each.kept for each in state.kept)]
+    problem = problem_of(node for part in parts for node in part.conditions)
+    if problem:
+        raise Locked(
+            f"{flag.project}/{state.environment}/{flag.key}",
+            f"with the former rules it remembers for its sticky units, {problem}, or re-randomise the flag",
+        )
 
 
 def built_set(

@@ -28,16 +28,14 @@ _SIGN: Final = 1 << 63
 
 def enrol(session: Session, state_id: int, enrolments: Sequence[Enrolment]) -> int:
     """Write those who are not there yet; how many were new. Ordered by unit, so writers never deadlock."""
+    if not enrolments:
+        return 0
     insert_into = _INSERT[session.get_bind().dialect.name]
-    new = 0
-    ordered = sorted(enrolments, key=lambda each: each.unit)
-    for start in range(0, len(ordered), _ROWS_AT_ONCE):
-        rows = [_columns(state_id, each) for each in ordered[start : start + _ROWS_AT_ONCE]]
-        written = session.execute(
-            insert_into(AssignmentRow).values(rows).on_conflict_do_nothing().returning(AssignmentRow.id)
-        )
-        new += len(written.all())
-    return new
+    rows = [_columns(state_id, each) for each in sorted(enrolments, key=lambda each: each.unit)]
+    # Rows as parameters, on the connection: a statement with its values inside is compiled anew each time,
+    # which took nine tenths of the time.
+    statement = insert_into(AssignmentRow.__table__).on_conflict_do_nothing().returning(AssignmentRow.id)
+    return len(session.connection().execute(statement, rows).all())
 
 
 def variants_of(session: Session, state_id: int, units: Iterable[str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import Final
 from flask import Flask, current_app
 
 from flags.evaluations import Evaluations
-from flags.guards import By, Guards
+from flags.guards import By, Guards, Waiting
 from flags.limits import KEPT_UNITS
 from flags.opinions import Opinions
 from flags.publisher import Publisher
@@ -26,6 +26,7 @@ class FlagsState:
     opinions: Opinions = ()
     kept_units: int = KEPT_UNITS
     registry: ModelRegistry | None = None
+    waiting: Waiting | None = None
 
 
 def attach(app: Flask, state: FlagsState) -> None:
@@ -43,4 +44,4 @@ def flags_state() -> FlagsState:
 def by(reason: str = "") -> By:
     """Whoever makes this request, with the application's guards. Unauthenticated: a stranger."""
     known = flags_state()
-    return By(require_actor(), reason, known.guards, kept_units=known.kept_units)
+    return By(require_actor(), reason, known.guards, kept_units=known.kept_units, waiting=known.waiting)

@@ -278,3 +278,42 @@ def test_every_route_is_in_the_reference(api: Api) -> None:
     for path, methods in paths.items():
         own = " ".join(row for row in rows if f"`{path.removeprefix('/api/v1')}`" in row)
         assert all(method.upper() in own for method in methods), path
+
+
+def test_units_are_added_to_a_segments_list_and_taken_out(demo: Api) -> None:
+    path = "/projects/demo/environments/prod/segments"
+    demo.ok("POST", path, {"key": "staff", "included": ["anna", "bert"]})
+
+    changed = demo.ok(
+        "POST",
+        f"{path}/staff/units",
+        {"list": "included", "add": ["carl", "dora"], "remove": ["bert"], "expected_version": 1},
+    )
+    out = demo.ok("POST", f"{path}/staff/units", {"list": "excluded", "add": ["emil"], "expected_version": 2})
+
+    assert (changed["included"], changed["excluded"], changed["version"]) == (3, 0, 2)
+    assert (out["included"], out["excluded"], out["version"]) == (3, 1, 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "word"),
+    [
+        ({"list": "included", "add": ["x"], "expected_version": 7}, 409, "version"),
+        ({"list": "friends", "add": ["x"], "expected_version": 1}, 422, "included"),
+        ({"list": "included", "add": ["x", ""], "expected_version": 1}, 422, "add.1"),
+        ({"list": "included", "remove": ["\ud800"], "expected_version": 1}, 422, "remove.0"),
+        ({"list": "included", "add": "x", "expected_version": 1}, 422, "add"),
+        ({"list": "included", "units": ["x"], "expected_version": 1}, 422, "units"),
+    ],
+)
+def test_units_that_cannot_be_changed_change_nothing(
+    demo: Api, change: dict[str, Any], status: int, word: str
+) -> None:
+    path = "/projects/demo/environments/prod/segments"
+    demo.ok("POST", path, {"key": "staff", "included": ["anna", "bert"]})
+
+    answer = demo.call("POST", f"{path}/staff/units", change)
+
+    assert answer.status_code == status, answer.text
+    assert word in answer.text
+    assert demo.ok("GET", f"{path}/staff")["version"] == 1

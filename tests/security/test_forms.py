@@ -64,6 +64,9 @@ FORMS: Final[dict[str, dict[str, str]]] = {
         "version": "1", "name": "Staff", "description": "", "reason": "why", "included": "u1", "excluded": "",
         "conditions": '[{"attribute": "country", "operator": "in", "values": ["DE"]}]',
     },
+    f"{HERE}/segments/staff/units": {
+        "version": "1", "list": "included", "add": "u3", "remove": "u1", "units-reason": "why",
+    },
     f"{HERE}/segments/staff/delete": {"version": "1"},
     f"{HERE}/population/layers": {"key": "search", "name": "Search"},
     f"{HERE}/population/layers/checkout/delete": {},

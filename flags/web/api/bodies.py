@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, Str
 from flags import limits
 from flags.importers.model import Options, Vendor
 from flags.model import FlagEdit, KeyKind, LayerShare, Link, NewFlag, RuleDraft, SegmentDraft, Targeting
+from flags.service import ListName
 from flags.web.api.nodes import NodeIn, ServesIn, nodes_of
 from flags.weights import buckets_of_percent
 from pointsman.core.bucketing import BUCKETS
@@ -267,6 +268,16 @@ class SegmentChangeIn(SegmentIn):
     """A segment, whole but for its lists."""
 
     expected_version: Version
+
+
+class UnitsIn(Body):
+    """Units of a segment: some more, others fewer. Who is in both is removed."""
+
+    add: list[StrictStr] = Field(default_factory=list)
+    remove: list[StrictStr] = Field(default_factory=list)
+    expected_version: Version
+    reason: Reason = ""
+    list: ListName  # The last: within the class its name hides the type's.
 
 
 class LayerIn(Body):

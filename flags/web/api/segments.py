@@ -4,9 +4,10 @@ from flask import Response
 from flask_openapi3.models.tag import Tag
 
 from flags import queries, service
+from flags.web import unit_lists
 from flags.web.api.answers import SegmentOut, SegmentsOut, answer
 from flags.web.api.blueprint import EnvironmentAt, SegmentAt, blueprint
-from flags.web.api.bodies import NewSegmentIn, SegmentChangeIn, VersionIn
+from flags.web.api.bodies import NewSegmentIn, SegmentChangeIn, UnitsIn, VersionIn
 from flags.web.state import by
 from runtime.web.state import state
 
@@ -53,6 +54,22 @@ def edit_segment(path: SegmentAt, body: SegmentChangeIn) -> Response:
             body.draft(path.segment),
             expected_version=body.expected_version,
         )
+    return answer(SegmentOut.of(changed))
+
+
+@blueprint.post(f"{_SEGMENTS}/<segment>/units", tags=_TAGS, responses={200: SegmentOut})
+def change_units(path: SegmentAt, body: UnitsIn) -> Response:
+    """Add units to a list of the segment, and take others out; long lists come in several pieces."""
+    changed = unit_lists.change(
+        path.project,
+        path.environment,
+        path.segment,
+        body.list,
+        add=body.add,
+        remove=body.remove,
+        reason=body.reason,
+        expected_version=body.expected_version,
+    )
     return answer(SegmentOut.of(changed))
 
 

@@ -10,6 +10,7 @@ from flags import queries, service
 from flags.changes.model import Proposal
 from flags.model import SegmentDraft, SegmentView
 from flags.service.around import proposed_segment
+from flags.web import unit_lists
 from flags.web.pages.around_form import json_of_nodes, nodes_of_json
 from flags.web.pages.blueprint import blueprint
 from flags.web.pages.changes import propose_around
@@ -93,6 +94,25 @@ def edit_segment(project: str, environment: str, segment: str) -> ResponseReturn
     return body, 423 if refused else 409 if conflict else 422 if error else 200
 
 
+@blueprint.post("/p/<project>/<environment>/segments/<segment>/units")
+def change_units(project: str, environment: str, segment: str) -> ResponseReturnValue:
+    """Add a few units to a list, and take others out, without typing the whole list again."""
+    typed = request.form
+    changed = unit_lists.change(
+        project,
+        environment,
+        segment,
+        list_of(typed.get("list", "")),
+        add=_lines(typed.get("add", "")),
+        remove=_lines(typed.get("remove", "")),
+        reason=typed.get("units-reason", ""),
+        expected_version=version_of(typed.get("version", "")),
+    )
+    flash(f"{changed.included_count} units are listed in now, {changed.excluded_count} out.", "good")
+    target = url_for("flag_pages.edit_segment", project=project, environment=environment, segment=segment)
+    return redirect(target, 303)
+
+
 @blueprint.post("/p/<project>/<environment>/segments/<segment>/delete")
 def delete_segment(project: str, environment: str, segment: str) -> ResponseReturnValue:
     """Delete a segment that nothing refers to."""
@@ -153,10 +173,22 @@ def _draft(form: SegmentForm, key: str) -> SegmentDraft:
 
 def _units(text: str) -> tuple[str, ...] | None:
     """One unit a line; None: nothing was typed. A line of a single hyphen empties the list."""
-    lines = tuple(line.strip() for line in text.splitlines() if line.strip())
+    lines = _lines(text)
     if lines == ("-",):
         return ()
     return lines or None
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
+
+
+def list_of(text: str) -> service.ListName:
+    """The list of this name. Invalid: there is none."""
+    try:
+        return service.ListName(text)
+    except ValueError:
+        raise Invalid("list", f"must be included or excluded, not {text[:80]!r}") from None
 
 
 def _on_form(error: Invalid) -> Invalid:

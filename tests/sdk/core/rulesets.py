@@ -1,6 +1,6 @@
 """Small rulesets to test with."""
 
-from pointsman.core.model import Condition, Flag, Json, Kind, Operator, Rule, Ruleset, Scalar
+from pointsman.core.model import Condition, Flag, Json, Kind, Node, Operator, Rule, Ruleset, Scalar
 from pointsman.core.splits import split_of
 
 VARIANTS: dict[str, Json] = {"v1": {"name": "weak"}, "v2": {"name": "strong"}}
@@ -10,7 +10,7 @@ def where(attribute: str, operator: Operator, *values: Scalar) -> Condition:
     return Condition(attribute=attribute, operator=operator, values=values)
 
 
-def rule(id: str, *conditions: Condition, **weights: int) -> Rule:  # noqa: A002  (the field's own name)
+def rule(id: str, *conditions: Node, **weights: int) -> Rule:  # noqa: A002  (the field's own name)
     return Rule(id=id, conditions=conditions, split=split_of(weights or {"v1": 50_000, "v2": 50_000}))
 
 

@@ -130,7 +130,7 @@ def test_functions_carried_over_answer_as_new_ones(
     flags = {
         key: replace(flag, enabled=flag.enabled ^ (key in switched)) for key, flag in known.flags.items()
     }
-    after = decode_next(encode(replace(known, revision=known.revision + 1, flags=flags)), before)
+    after = decode_next(encode(replace(known, revision=known.revision ^ 1, flags=flags)), before)
 
     following = used.followed_by(after)
 

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from pointsman.core.costs import segments_problem
 from pointsman.core.flag_codec import flag_to_wire, read_flag, read_segment, segment_to_wire
 from pointsman.core.format_1 import check_format_1
 from pointsman.core.model import Flag, Ruleset
@@ -78,4 +79,7 @@ def read_ruleset(raw: object, read_flags: Callable[[object], Mapping[str, Flag]]
         segments=optional(wire, "segments", lambda segments: entries(segments, read_segment), {}),
     )
     check_references(ruleset)
+    problem = segments_problem(each.conditions for each in ruleset.segments.values())
+    if problem:
+        raise CodecError("segments", problem)
     return ruleset

@@ -3,7 +3,8 @@
 Only names this module makes up enter the source; every value of the ruleset goes into a constant, so no
 text of a ruleset is ever executed. A condition of scalars reads two locals: the attribute ``aN``,
 reduced by ``plain`` to an exact str, int, float, bool or None, and its type ``tN``. Any other operator is a
-predicate (predicates.py) of the attribute as it came, ``vN``.
+predicate (predicates.py) of the attribute as it came, ``vN``, which is read once into a local ``pN``; or asks
+whether it exists.
 """
 
 from collections.abc import Callable, Collection, Iterable
@@ -13,13 +14,16 @@ from pointsman.core.model import Condition, Operator, Scalar
 from pointsman.core.plain import PLAIN, plain
 from pointsman.core.predicates import LISTS, NETWORKS, predicate_of
 
-__all__ = ["MANY", "PLAIN", "Constants", "check_condition", "plain", "source_of"]
+__all__ = ["MANY", "MAX_CONTAINING", "PLAIN", "Constants", "check_condition", "plain", "source_of"]
 
 Constants = Callable[[object], str]
 """Keeps a constant and gives the name it has in the source."""
 
 MANY: Final = frozenset({Operator.IN, Operator.NOT_IN}) | NETWORKS | LISTS
 """Operators that take any number of values but none."""
+
+MAX_CONTAINING: Final = 65_536
+"""Longer text contains nothing: finding text takes up to a millisecond at this length."""
 
 _FEW: Final = 4
 _NEGATED: Final = (Operator.NOT_EQUALS, Operator.NOT_IN)
@@ -32,7 +36,7 @@ _NUMBER: Final = {
 _TEXT: Final = {
     Operator.TEXT_STARTS: "{a}.startswith({c})",
     Operator.TEXT_ENDS: "{a}.endswith({c})",
-    Operator.TEXT_CONTAINS: "{c} in {a}",
+    Operator.TEXT_CONTAINS: f"len({{a}}) <= {MAX_CONTAINING} and {{c}} in {{a}}",
     Operator.TEXT_LT: "{a} < {c}",
     Operator.TEXT_GT: "{a} > {c}",
 }
@@ -67,7 +71,7 @@ def _check_values(condition: Condition, operator: Operator, values: tuple[Scalar
         return f"{operator} needs text"
     if operator is Operator.EXISTS and not isinstance(values[0], bool):
         return f"{operator} needs true or false"
-    if operator not in _SCALARS:
+    if operator not in _SCALARS and operator is not Operator.EXISTS:
         try:
             predicate_of(condition)
         except ValueError as error:
@@ -76,10 +80,7 @@ def _check_values(condition: Condition, operator: Operator, values: tuple[Scalar
 
 
 def source_of(condition: Condition, local: int, keep: Constants) -> str:
-    """A Python expression, true when the condition holds for the attribute of this number."""
-    predicate = predicate_of(condition)
-    if predicate is not None:
-        return f"{keep(predicate)}(v{local})"
+    """A Python expression, true when the scalar condition holds for the attribute of this number."""
     a, t = f"a{local}", f"t{local}"
     if condition.operator in _NUMBER:
         comparison = _NUMBER[condition.operator].format(a=a, c=keep(condition.values[0]))

@@ -1,10 +1,12 @@
 """Flags and segments as JSON, both ways."""
 
+from collections.abc import Iterable
 from functools import partial
 from itertools import pairwise
 from typing import Any, Final
 
-from pointsman.core.model import Flag, Json, Kind, Segment, Switch
+from pointsman.core.costs import problem_of
+from pointsman.core.model import Flag, Json, Kept, Kind, Node, Rule, Segment, Switch
 from pointsman.core.nodes import nodes_to_wire, read_nodes, read_serves, serves_to_wire
 from pointsman.core.payload import read_payload
 from pointsman.core.reading import (
@@ -87,7 +89,7 @@ def read_flag(key: str, raw: object) -> Flag:
     kind = required(wire, "kind", lambda text: member(_KINDS, text))
     variants = _variants(wire["variants"], kind)
     known = partial(known_variant, variants=variants)
-    return Flag(
+    flag = Flag(
         key=key,
         kind=kind,
         salt=required(wire, "salt", plain_text),
@@ -99,17 +101,28 @@ def read_flag(key: str, raw: object) -> Flag:
         rules=required(wire, "rules", lambda rules: _rules(rules, variants)),
         **(_newer(wire, variants) if len(wire) > len(_FLAG) else {}),
     )
+    parts: tuple[Rule | Kept, ...] = (*flag.rules, *flag.kept)
+    _check_cost((node for part in parts for node in part.conditions), "rules")
+    return flag
 
 
 def read_segment(key: str, raw: object) -> Segment:
     """The segment of this key."""
     wire = record(raw, _NONE, _SEGMENT_KNOWN)
+    conditions: tuple[Node, ...] = optional(wire, "conditions", read_nodes, ())
+    _check_cost(conditions, "conditions")
     return Segment(
         key=key,
-        conditions=optional(wire, "conditions", read_nodes, ()),
+        conditions=conditions,
         included=optional(wire, "included", read_digests, ()),
         excluded=optional(wire, "excluded", read_digests, ()),
     )
+
+
+def _check_cost(nodes: Iterable[Node], field: str) -> None:
+    problem = problem_of(nodes)
+    if problem:
+        raise CodecError(field, problem)
 
 
 def _newer(wire: dict[str, Any], variants: dict[str, Json]) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
+Address: TypeAlias = tuple[int, int]
+"""Its number and IP version."""
 Spans: TypeAlias = dict[int, tuple[list[int], list[int]]]
 """By IP version: the first address of each run of networks, and the address after its last."""
 
@@ -19,22 +21,26 @@ def spans_of(networks: Iterable[str]) -> Spans:
     return {version: _merged(found) for version, found in runs.items()}
 
 
-def contains(spans: Spans, address: str) -> bool | None:
-    """Whether one of the networks holds the address; None: it is no address.
+def address_of(text: str) -> Address | None:
+    """The address; None: it is none.
 
     An IPv4 address written as IPv6 (``::ffff:192.0.2.1``) counts as IPv4.
     """
     from ipaddress import ip_address
 
-    if "%" in address:
+    if "%" in text:
         return None
     try:
-        found = ip_address(address)
+        found = ip_address(text)
     except ValueError:
         return None
     number, version = int(found), found.version
-    if version == 6 and number >> 32 == 0xFFFF:
-        number, version = number - _MAPPED, 4
+    return (number - _MAPPED, 4) if version == 6 and number >> 32 == 0xFFFF else (number, version)
+
+
+def contains(spans: Spans, address: Address) -> bool:
+    """Whether one of the networks holds the address."""
+    number, version = address
     firsts, ends = spans[version]
     at = bisect_right(firsts, number) - 1
     return at >= 0 and number < ends[at]

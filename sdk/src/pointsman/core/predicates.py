@@ -1,25 +1,38 @@
-"""Operators that look at more than a scalar: what each wants as its values, and asks of an attribute.
+"""Operators that look at more than a scalar: how each reads an attribute, and what it asks of the reading.
 
-A predicate takes the attribute as the caller handed it over and never raises, whatever it is; its time is
-bounded by the limits here.
+Reading takes the attribute as the caller handed it over and never raises, whatever it is. It is the costly
+part, in time bounded by the limits here, and is done once for all conditions that read an attribute alike.
 """
 
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from operator import eq, ge, gt, le, lt
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from pointsman.core.instants import instant_of_datetime, instant_of_text
 from pointsman.core.model import Condition, Operator, Scalar
-from pointsman.core.networks import contains, spans_of
+from pointsman.core.networks import Address, address_of, contains, spans_of
 from pointsman.core.plain import items_of, plain
-from pointsman.core.regexes import finder
-from pointsman.core.semver import precedence
+from pointsman.core.regexes import MAX_SEARCHED, finder
+from pointsman.core.semver import Precedence, precedence
 
-Predicate: TypeAlias = Callable[[Any], bool]
+Members: TypeAlias = frozenset[tuple[type, Scalar]]
+"""Scalars with their types, so that true is not 1."""
 
-MAX_TEXT: Final = 10_000
-"""Longer text matches no pattern and is no date, version or address."""
+MAX_TEXT: Final = 128
+"""Longer text is no date, version or address."""
+
+
+class Predicate(NamedTuple):
+    """One condition as two functions."""
+
+    way: object
+    """What names the reading: conditions of one attribute and one way share it."""
+    read: Callable[[Any], Any]
+    """From the attribute to what ``asks`` takes; None: no such condition holds for it."""
+    asks: Callable[[Any], bool] | None
+    """Whether the condition holds for what was read; None: that is the answer itself."""
+
 
 _DATES: Final = {
     Operator.DATE_LT: lt,
@@ -38,19 +51,18 @@ LISTS: Final = frozenset({Operator.LIST_ANY, Operator.LIST_ALL})
 NETWORKS: Final = frozenset({Operator.IP_IN, Operator.IP_NOT_IN})
 
 
-def predicate_of(condition: Condition) -> Predicate | None:
-    """The condition as a function of its attribute; None: its operator is one of the scalar ones.
+def predicate_of(condition: Condition) -> Predicate:
+    """The condition as functions of its attribute; its operator is neither EXISTS nor a scalar one.
 
     ValueError: a value this operator cannot use, and why.
     """
-    make = _MAKERS.get(condition.operator)
-    return None if make is None else make(condition.operator, condition.values)
+    return _MAKERS[condition.operator](condition.operator, condition.values)
 
 
-def text_within_limit(value: Any) -> str | None:
-    """The attribute as text no longer than MAX_TEXT; None: it is not."""
+def text_within(value: Any, most: int) -> str | None:
+    """The attribute as text of at most so many characters; None: it is not."""
     text, kind = plain(value)
-    return text if kind is str and isinstance(text, str) and len(text) <= MAX_TEXT else None
+    return text if kind is str and isinstance(text, str) and len(text) <= most else None
 
 
 def instant_of(value: Any) -> int | None:
@@ -59,11 +71,29 @@ def instant_of(value: Any) -> int | None:
         return instant_of_datetime(value)
     if issubclass(type(value), date):
         return instant_of_text(date.isoformat(value))
-    text = text_within_limit(value)
+    text = text_within(value, MAX_TEXT)
     return None if text is None else instant_of_text(text)
 
 
-def members(values: Iterable[Any]) -> frozenset[tuple[type, Scalar]]:
+def version_of(value: Any) -> Precedence | None:
+    """The attribute's version; None: it is none."""
+    text = text_within(value, MAX_TEXT)
+    return None if text is None else precedence(text)
+
+
+def network_address_of(value: Any) -> Address | None:
+    """The attribute's network address; None: it is none."""
+    text = text_within(value, MAX_TEXT)
+    return None if text is None else address_of(text)
+
+
+def members_of(value: Any) -> Members | None:
+    """The scalars in the attribute, a list, tuple or set of bounded length; None: it is none."""
+    items = items_of(value)
+    return None if items is None else members(items)
+
+
+def members(values: Iterable[Any]) -> Members:
     """The scalars among these, so that EQUALS tells them apart: true is not 1, and 1 is 1.0."""
     found = set()
     for value in values:
@@ -73,48 +103,28 @@ def members(values: Iterable[Any]) -> frozenset[tuple[type, Scalar]]:
     return frozenset(found)
 
 
-def _exists(_: Operator, values: tuple[Scalar, ...]) -> Predicate:
-    [wanted] = values
-    return (lambda value: value is not None) if wanted else (lambda value: value is None)
-
-
 def _dated(operator: Operator, values: tuple[Scalar, ...]) -> Predicate:
     limit = instant_of(values[0])
     if limit is None:
         raise ValueError(f"{operator} needs a date such as 2026-11-21, or an RFC 3339 time with an offset")
     compare = _DATES[operator]
-
-    def holds(value: Any) -> bool:
-        instant = instant_of(value)
-        return instant is not None and compare(instant, limit)
-
-    return holds
+    return Predicate(instant_of, instant_of, lambda instant: compare(instant, limit))
 
 
 def _versioned(operator: Operator, values: tuple[Scalar, ...]) -> Predicate:
-    text = text_within_limit(values[0])
-    limit = None if text is None else precedence(text)
+    limit = version_of(values[0])
     if limit is None:
         raise ValueError(f"{operator} needs a version such as 1.4.0 or 2.0.0-rc.1")
     compare: Callable[[Any, Any], bool] = _VERSIONS[operator]
-
-    def holds(value: Any) -> bool:
-        given = text_within_limit(value)
-        version = None if given is None else precedence(given)
-        return version is not None and compare(version, limit)
-
-    return holds
+    return Predicate(version_of, version_of, lambda version: compare(version, limit))
 
 
 def _networked(operator: Operator, values: tuple[Scalar, ...]) -> Predicate:
     spans = spans_of(str(value) if isinstance(value, str) else "" for value in values)
     wanted = operator is Operator.IP_IN
-
-    def holds(value: Any) -> bool:
-        address = text_within_limit(value)
-        return address is not None and contains(spans, address) is wanted
-
-    return holds
+    return Predicate(
+        network_address_of, network_address_of, lambda address: contains(spans, address) is wanted
+    )
 
 
 def _patterned(operator: Operator, values: tuple[Scalar, ...]) -> Predicate:
@@ -124,27 +134,21 @@ def _patterned(operator: Operator, values: tuple[Scalar, ...]) -> Predicate:
     found = finder(pattern)
 
     def holds(value: Any) -> bool:
-        text = text_within_limit(value)
+        text = text_within(value, MAX_SEARCHED)
         return text is not None and found(text)
 
-    return holds
+    return Predicate((operator, pattern), holds, None)
 
 
 def _listed(operator: Operator, values: tuple[Scalar, ...]) -> Predicate:
     wanted = members(values)
-
-    def holds(value: Any) -> bool:
-        items = items_of(value)
-        if items is None:
-            return False
-        there = members(items)
-        return wanted <= there if operator is Operator.LIST_ALL else not wanted.isdisjoint(there)
-
-    return holds
+    asks: Callable[[Members], bool] = (
+        wanted.issubset if operator is Operator.LIST_ALL else lambda there: not wanted.isdisjoint(there)
+    )
+    return Predicate(members_of, members_of, asks)
 
 
 _MAKERS: Final[dict[Operator, Callable[[Operator, tuple[Scalar, ...]], Predicate]]] = {
-    Operator.EXISTS: _exists,
     Operator.TEXT_MATCHES: _patterned,
     **dict.fromkeys(_DATES, _dated),
     **dict.fromkeys(_VERSIONS, _versioned),

@@ -132,6 +132,7 @@ _SHARED: Final[dict[str, Any]] = {
     "dict_of_context": dict_of_context,
     "plain": plain,
     "PLAIN": PLAIN,
+    "UNREAD": object(),
     "OFF": Reason.OFF,
     "DEFAULT": Reason.DEFAULT,
     "TARGETING_MATCH": Reason.TARGETING_MATCH,

@@ -142,6 +142,16 @@ def seal_bloom(salt: str, count: int, payload: bytes) -> bytes:
     return _head(SetKind.BLOOM, salt, count) + payload
 
 
+def seal_hashes(salt: str, count: int, payload: bytes | memoryview) -> bytes:
+    """An exact set of ``count`` hashes put in order elsewhere, as ``write_hashes`` orders them."""
+    return _head(SetKind.HASHES, salt, count) + payload
+
+
+def payload_of(body: bytes) -> memoryview:
+    """What comes behind the header of a set. CodecError: it is none."""
+    return _parts(body)[3]
+
+
 def read_units(body: bytes) -> UnitSet:
     """The set these bytes hold. CodecError: damaged, cut short, too long, unsorted or not a unit set."""
     kind, salt, count, payload = _parts(body)

@@ -9,13 +9,19 @@ from enum import StrEnum
 from operator import eq, ge, gt, le, lt
 from typing import Any, Final
 
-from pointsman.core.conditions import MANY
+from pointsman.core.conditions import MANY, MAX_CONTAINING
 from pointsman.core.model import Condition, Operator, Scalar
 from pointsman.core.networks import contains, spans_of
-from pointsman.core.plain import items_of, plain
-from pointsman.core.predicates import instant_of, members, text_within_limit
-from pointsman.core.regexes import finder
-from pointsman.core.semver import precedence
+from pointsman.core.plain import plain
+from pointsman.core.predicates import (
+    instant_of,
+    members,
+    members_of,
+    network_address_of,
+    text_within,
+    version_of,
+)
+from pointsman.core.regexes import MAX_SEARCHED, finder
 
 
 class Why(StrEnum):
@@ -51,22 +57,21 @@ def _of_one(condition: Condition, value: Any) -> bool | None:
     """A comparison with the one value; None: they cannot be compared."""
     family, _, comparison = condition.operator.partition("_")
     given, wanted = _READ[family](value), _READ[family](condition.values[0])
-    if condition.operator is Operator.TEXT_MATCHES:
-        given, wanted = text_within_limit(value), condition.values[0]
+    if condition.operator in _LONGEST:
+        given, wanted = text_within(value, _LONGEST[condition.operator]), condition.values[0]
     return None if given is None else _COMPARE[comparison](given, wanted)
 
 
 def _of_many(condition: Condition, value: Any) -> bool | None:
     operator, values = condition.operator, condition.values
     if operator in (Operator.LIST_ANY, Operator.LIST_ALL):
-        items = items_of(value)
-        if items is None:
+        there = members_of(value)
+        if there is None:
             return None
-        there = members(items)
         found = [bool(members([wanted]) & there) for wanted in values]
         return any(found) if operator is Operator.LIST_ANY else all(found)
     if operator in (Operator.IP_IN, Operator.IP_NOT_IN):
-        address = text_within_limit(value)
+        address = network_address_of(value)
         inside = None if address is None else contains(spans_of(map(str, values)), address)
         return None if inside is None else inside is (operator is Operator.IP_IN)
     return _equality(operator, values, value)
@@ -97,17 +102,13 @@ def _text(value: Any) -> str | None:
     return scalar if isinstance(scalar, str) else None
 
 
-def _version(value: Any) -> Any:
-    text = text_within_limit(value)
-    return None if text is None else precedence(text)
-
-
 _MANY: Final = MANY | {Operator.EQUALS, Operator.NOT_EQUALS}
+_LONGEST: Final = {Operator.TEXT_MATCHES: MAX_SEARCHED, Operator.TEXT_CONTAINS: MAX_CONTAINING}
 _READ: Final[dict[str, Callable[[Any], Any]]] = {
     "number": _number,
     "text": _text,
     "date": instant_of,
-    "semver": _version,
+    "semver": version_of,
 }
 _COMPARE: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "eq": eq,

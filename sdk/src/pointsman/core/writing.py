@@ -5,7 +5,20 @@ from typing import Any
 from pointsman.core.attributes import finder_of
 from pointsman.core.conditions import is_scalar, source_of
 from pointsman.core.draws import Drawn, drawn, edges_of
-from pointsman.core.model import AllOf, AnyOf, Condition, Gate, Hashing, InSegment, Node, Not, Serves, Window
+from pointsman.core.model import (
+    AllOf,
+    AnyOf,
+    Condition,
+    Gate,
+    Hashing,
+    InSegment,
+    Node,
+    Not,
+    Operator,
+    Serves,
+    Window,
+)
+from pointsman.core.predicates import Predicate, predicate_of
 from pointsman.core.references import leaves
 from pointsman.core.scope import Scope
 
@@ -13,7 +26,8 @@ from pointsman.core.scope import Scope
 class Body:
     """A function in the making: its lines, and the constants they name.
 
-    In the source, attribute N is ``vN`` as it came, ``aN`` as ``plain`` leaves it and ``tN`` that one's type.
+    In the source, attribute N is ``vN`` as it came, ``aN`` as ``plain`` leaves it and ``tN`` that one's type;
+    ``pN`` is what a predicate read of one, UNREAD until the first condition asks.
     """
 
     def __init__(self, scope: Scope) -> None:
@@ -22,6 +36,8 @@ class Body:
         self._scope = scope
         self._plain: dict[str, int] = {}
         self._raw: dict[str, int] = {}
+        self._read: dict[tuple[str, object], str] = {}
+        self._predicates: dict[int, Predicate] = {}
 
     def line(self, indent: int, text: str) -> None:
         """Write one line."""
@@ -40,6 +56,7 @@ class Body:
                     self._fetch_plain(leaf.attribute)
                 else:
                     self.fetch_raw(leaf.attribute)
+                    self._begin(leaf)
 
     def fetch_raw(self, attribute: str) -> str:
         """Write the line that looks the attribute up as it came; the local that holds it."""
@@ -52,8 +69,9 @@ class Body:
         """A Python expression, true when the node holds. Its attributes are fetched already."""
         match node:
             case Condition():
-                locals_of = self._plain if is_scalar(node.operator) else self._raw
-                return source_of(node, locals_of[node.attribute], self.keep)
+                if is_scalar(node.operator):
+                    return source_of(node, self._plain[node.attribute], self.keep)
+                return self._predicate(node)
             case AllOf(nodes):
                 return " and ".join(f"({self.expression(each)})" for each in nodes)
             case AnyOf(nodes):
@@ -94,6 +112,27 @@ class Body:
         """A Python expression, true when one of the unit sets holds the unit."""
         asked = [f"{self.keep(self._scope.holds(digest))}(unit)" for digest in digests]
         return " or ".join(asked) or "False"
+
+    def _begin(self, condition: Condition) -> None:
+        """Write the line that begins the reading the condition needs, unless another condition did."""
+        if condition.operator is Operator.EXISTS:
+            return
+        predicate = self._predicates[id(condition)] = predicate_of(condition)
+        reading = condition.attribute, predicate.way
+        if reading not in self._read:
+            local = self._read[reading] = f"p{len(self._read)}"
+            self.line(2, f"{local} = UNREAD")
+
+    def _predicate(self, condition: Condition) -> str:
+        value = f"v{self._raw[condition.attribute]}"
+        if condition.operator is Operator.EXISTS:
+            return f"{value} is not None" if condition.values[0] else f"{value} is None"
+        predicate = self._predicates[id(condition)]
+        local = self._read[condition.attribute, predicate.way]
+        read = f"({local} if {local} is not UNREAD else ({local} := {self.keep(predicate.read)}({value})))"
+        if predicate.asks is None:
+            return read
+        return f"{read} is not None and {self.keep(predicate.asks)}({local})"
 
     def _fetch_plain(self, attribute: str) -> None:
         if attribute in self._plain:
