@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from flags.command_line import complaint, registry, transaction
+from flags.cli.transaction import complaint, registry, transaction
 
 if TYPE_CHECKING:
     from flags.code.document import ProjectDoc

@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flags import queries, service
-from flags.cli import flags
-from flags.command_line import GUARDS
+from flags.cli.flags import flags
+from flags.cli.transaction import GUARDS
 from runtime.database import Database
 from runtime.settings import Settings
 from tests.flags.making import ANNA, PROD, demo
@@ -116,7 +116,7 @@ def test_mistakes_end_with_one_clear_line(arguments: tuple[str, ...], message: s
 
 def test_help_imports_nothing_heavy() -> None:
     code = (
-        "import sys, flags.cli;"
+        "import sys, flags.cli.flags;"
         "print([each for each in ('sqlalchemy', 'flask', 'pydantic', 'redis') if each in sys.modules])"
     )
 

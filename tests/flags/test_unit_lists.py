@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flags import limits, queries, service, unit_lists
+from flags.cli.segments import segments
 from flags.model import SegmentDraft, SegmentView
-from flags.segments_cli import segments
 from flags.service import ListName
 from flags.storage import unit_sets
 from flags.unit_lists import listed

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flags import queries
-from flags.units_cli import units
+from flags.cli.units import units
 from runtime.database import Database
 from runtime.settings import Settings
 from tests.flags.making import PROD

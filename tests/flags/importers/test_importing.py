@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from flags import importing, queries
-from flags.cli_import import import_flags
+from flags.cli.imports import import_flags
 from flags.importers.model import Import, Options, Vendor
 from flags.importers.vendors import mapped
 from flags.importing import Action

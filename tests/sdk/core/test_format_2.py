@@ -41,7 +41,7 @@ GATE = Gate(
 WHOLE = replace(
     flag(
         replace(
-            rule("r1", TREE),  # type: ignore[arg-type]  # a node is as good as a condition here
+            rule("r1", TREE),
             gates=(GATE,),
             window=Window(start=5, end=None),
             hashing=Hashing(scheme=Scheme.FLAGD, seed="", attribute="account"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from flags.command_line import complaint, transaction
+from flags.cli.transaction import complaint, transaction
 
 if TYPE_CHECKING:
     from flags.service import ListName

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flags.command_line import transaction
+from flags.cli.transaction import transaction
 
 if TYPE_CHECKING:
     from runtime.database import Database

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flags.command_line import transaction
+from flags.cli.transaction import transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable

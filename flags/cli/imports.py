@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flags.command_line import transaction
+from flags.cli.transaction import transaction
 
 if TYPE_CHECKING:
     from flags.importing import Plan

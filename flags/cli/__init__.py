@@ -1,0 +1,1 @@
+"""The commands of the flags house: each file a group of the `pointsman` command."""
