@@ -19,16 +19,20 @@ import os
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.orm import Session
 
 from experiments.events import instances, storage
 from experiments.events.batch import accepted, unpack
 from experiments.events.enrolling import Enrolling
+from experiments.events.forgotten import Forgotten
 from experiments.events.lake import TABLES, Lake
 from experiments.events.tally import Tally
 from runtime.database import Database
+
+if TYPE_CHECKING:
+    from experiments.events.columns import Row
 
 MOST_BATCHES: Final = 200
 
@@ -51,7 +55,8 @@ def drain_once(database: Database, lake: Lake, name_of: EnvironmentName, *, now:
         batches = storage.batches_of(session, drain)
     tally = Tally()
     enrolling = Enrolling.among(database, {batch.environment_id for batch in batches})
-    _write(lake, drain, batches, name_of, (tally, enrolling))
+    events = _rows(batches, name_of, (tally, enrolling), Forgotten.among(database, batches))
+    _write(lake, drain, batches, events)
     enrolling.write(database, name_of)
     with database.session() as session:
         if storage.finish_drain(session, drain, now=now):
@@ -73,16 +78,12 @@ def _open(session: Session, lake: Lake, now: datetime) -> storage.Drain | None:
 
 
 def _write(
-    lake: Lake,
-    drain: storage.Drain,
-    batches: tuple[storage.StoredBatch, ...],
-    name_of: EnvironmentName,
-    listeners: Listeners,
+    lake: Lake, drain: storage.Drain, batches: tuple[storage.StoredBatch, ...], events: Iterator["Row"]
 ) -> None:
     from experiments.events.columns import to_tables
 
     old = [batch.batch for batch in batches if batch.received_at < drain.writing_since]
-    for table, rows in to_tables(_rows(batches, name_of, listeners)).items():
+    for table, rows in to_tables(events).items():
         if not lake.has(table, drain.writer, drain.number):
             fresh = lake.without_known(table, rows, old)
             if fresh.num_rows:
@@ -92,8 +93,11 @@ def _write(
 
 
 def _rows(
-    batches: tuple[storage.StoredBatch, ...], name_of: EnvironmentName, listeners: Listeners
-) -> Iterator[tuple[str, str, dict[str, object]]]:
+    batches: tuple[storage.StoredBatch, ...],
+    name_of: EnvironmentName,
+    listeners: Listeners,
+    forgotten: Forgotten,
+) -> Iterator["Row"]:
     names = {batch.environment_id: name_of(batch.environment_id) for batch in batches}
     for batch in batches:
         if batch.body is None:  # finished by another worker between our two transactions
@@ -102,6 +106,8 @@ def _rows(
         for tally in (each for each in listeners if isinstance(each, Tally)):
             tally.add_evaluations(batch.environment_id, content.evaluations, batch.received_at)
         for event in content.events:
+            if forgotten.covers(batch, event):
+                continue
             for each in listeners:
                 each.add(batch.environment_id, event)
             yield names[batch.environment_id], batch.batch, event

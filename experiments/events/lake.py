@@ -5,8 +5,13 @@ of the event. Writers name themselves and number their writes; the table remembe
 each writer in the same commit as the rows, so a write that is repeated after a crash is recognised.
 """
 
-from collections.abc import Sequence
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +21,14 @@ if TYPE_CHECKING:
 
 TABLES: Final = ("exposures", "outcomes", "predictions")
 _COMPACT_OVER_FILES: Final = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Units of some environments, these as ``project/environment``."""
+
+    environments: tuple[str, ...]
+    units: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +83,52 @@ class Lake:
         known = pc.unique(held.to_table()["batch"])
         return rows.filter(pc.invert(pc.is_in(rows["batch"], value_set=known)))
 
+    def count_units(self, table: str, wanted: Sequence[Wanted]) -> Counter[tuple[str, str]]:
+        """How many rows the wanted units have, by environment and unit."""
+        opened = self._open(table)
+        if opened is None or not wanted:
+            return Counter()
+        import pyarrow.compute as pc
+
+        filters = (
+            pc.field("environment").isin(list(each.environments)) & pc.field("unit").isin(list(each.units))
+            for each in wanted
+        )
+        found: Counter[tuple[str, str]] = Counter()
+        scanner = opened.to_pyarrow_dataset().scanner(
+            columns=["environment", "unit"], filter=reduce(or_, filters)
+        )
+        for part in scanner.to_batches():
+            found.update(zip(part["environment"].to_pylist(), part["unit"].to_pylist(), strict=True))
+        return found
+
+    def delete_units(self, table: str, wanted: Sequence[Wanted]) -> int:
+        """Delete the rows of the wanted units in one commit; how many. Replaced files stay for their readers.
+
+        CommitFailedError: another process wrote the table meanwhile; try again.
+        """
+        opened = self._open(table)
+        if opened is None or not wanted:
+            return 0
+        return int(opened.delete(" OR ".join(_predicate(each) for each in wanted))["num_deleted_rows"])
+
+    def remove_replaced(self, table: str, kept_for: timedelta) -> None:
+        """Delete files that were replaced, or never became part of the table, longer ago than that.
+
+        The table's log goes back no further either: its entries hold the least and the greatest value of
+        each column of each file. What a writer's last write was is kept.
+        """
+        opened = self._open(table)
+        if opened is None:
+            return
+        hours = kept_for // timedelta(hours=1)
+        log_life = {"delta.logRetentionDuration": f"interval {hours} hours"}
+        if log_life.items() - opened.metadata().configuration.items():
+            opened.alter.set_table_properties(log_life)
+        opened.vacuum(retention_hours=hours, dry_run=False, enforce_retention_duration=False, full=True)
+        opened.create_checkpoint()
+        opened.cleanup_metadata()
+
     def compact(self, table: str) -> int:
         """Merge small files into large ones when there are many; how many were merged."""
         opened = self._open(table)
@@ -88,3 +147,19 @@ class Lake:
 
         path = self._path(table)
         return DeltaTable(path) if DeltaTable.is_deltatable(path) else None
+
+
+def _predicate(wanted: Wanted) -> str:
+    """SQL that is true for their rows.
+
+    Units go in by their SHA-256: the table's log keeps the text of a deletion, and must not name whom it is
+    to forget. So nothing in it needs quoting either, for keys of environments hold no quotes.
+    """
+    units = (hashlib.sha256(unit.encode()).hexdigest() for unit in wanted.units)
+    return (
+        f"(environment IN ({_list(wanted.environments)}) AND encode(sha256(unit), 'hex') IN ({_list(units)}))"
+    )
+
+
+def _list(texts: Iterable[str]) -> str:
+    return ", ".join("'" + text.replace("'", "''") + "'" for text in texts)
