@@ -53,7 +53,7 @@ def forget_unit(project: str, unit: str) -> None:
 @_project
 @click.option("--unit", "-u", help="Only requests of this unit.")
 def list_forgotten(project: str, unit: str | None) -> None:
-    """Print requests to forget a unit and how far they have come, the newest first, one JSON object a line."""
+    """Print requests to forget a unit and how far they have come, the newest first, as JSON lines."""
     from flags import queries
     from runtime.accounts.cli import command_session
 

@@ -7,11 +7,9 @@ each writer in the same commit as the rows, so a write that is repeated after a 
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import reduce
-from operator import or_
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -75,12 +73,13 @@ class Lake:
         opened = self._open(table) if batches else None
         if opened is None:
             return rows
+        import pyarrow as pa
         import pyarrow.compute as pc
 
-        held = opened.to_pyarrow_dataset().scanner(
-            columns=["batch"], filter=pc.field("batch").isin(list(batches))
-        )
-        known = pc.unique(held.to_table()["batch"])
+        named = pa.array(batches, pa.string())
+        held = (pc.unique(part["batch"]) for part in _texts(opened, ["batch"]))
+        found = [each.filter(pc.is_in(each, value_set=named)) for each in held]
+        known = pa.concat_arrays([pa.array([], pa.string()), *found])
         return rows.filter(pc.invert(pc.is_in(rows["batch"], value_set=known)))
 
     def count_units(self, table: str, wanted: Sequence[Wanted]) -> Counter[tuple[str, str]]:
@@ -88,18 +87,18 @@ class Lake:
         opened = self._open(table)
         if opened is None or not wanted:
             return Counter()
+        import pyarrow as pa
         import pyarrow.compute as pc
 
-        filters = (
-            pc.field("environment").isin(list(each.environments)) & pc.field("unit").isin(list(each.units))
-            for each in wanted
-        )
+        sought = {
+            (environment, unit) for each in wanted for environment in each.environments for unit in each.units
+        }
+        named = pa.array(sorted({unit for _, unit in sought}), pa.string())
         found: Counter[tuple[str, str]] = Counter()
-        scanner = opened.to_pyarrow_dataset().scanner(
-            columns=["environment", "unit"], filter=reduce(or_, filters)
-        )
-        for part in scanner.to_batches():
-            found.update(zip(part["environment"].to_pylist(), part["unit"].to_pylist(), strict=True))
+        for part in _texts(opened, ["environment", "unit"]):
+            rows = part.filter(pc.is_in(part["unit"], value_set=named))
+            pairs = zip(rows["environment"].to_pylist(), rows["unit"].to_pylist(), strict=True)
+            found.update(pair for pair in pairs if pair in sought)
         return found
 
     def delete_units(self, table: str, wanted: Sequence[Wanted]) -> int:
@@ -147,6 +146,22 @@ class Lake:
 
         path = self._path(table)
         return DeltaTable(path) if DeltaTable.is_deltatable(path) else None
+
+
+def _texts(opened: "DeltaTable", columns: Sequence[str]) -> Iterator["pa.Table"]:
+    """Columns of plain text, part by part in bounded memory.
+
+    Files that a deletion or a merge wrote hold another type of text, which pyarrow does not compare with the
+    plain one, not even where it prunes: so what is asked of them is asked after they are read.
+    """
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetFile
+
+    plain = pa.schema([(name, pa.string()) for name in columns])
+    for uri in opened.file_uris():
+        with ParquetFile(uri) as file:
+            for part in file.iter_batches(columns=list(columns)):
+                yield pa.Table.from_batches([part]).select(columns).cast(plain)
 
 
 def _predicate(wanted: Wanted) -> str:
