@@ -7,7 +7,7 @@ each writer in the same commit as the rows, so a write that is repeated after a 
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -168,13 +168,8 @@ def _predicate(wanted: Wanted) -> str:
     """SQL that is true for their rows.
 
     Units go in by their SHA-256: the table's log keeps the text of a deletion, and must not name whom it is
-    to forget. So nothing in it needs quoting either, for keys of environments hold no quotes.
+    to forget. As bytes, for the check of conflicts reads the text again and trips over functions of text.
     """
-    units = (hashlib.sha256(unit.encode()).hexdigest() for unit in wanted.units)
-    return (
-        f"(environment IN ({_list(wanted.environments)}) AND encode(sha256(unit), 'hex') IN ({_list(units)}))"
-    )
-
-
-def _list(texts: Iterable[str]) -> str:
-    return ", ".join("'" + text.replace("'", "''") + "'" for text in texts)
+    environments = ", ".join("'" + each.replace("'", "''") + "'" for each in wanted.environments)
+    units = ", ".join(f"X'{hashlib.sha256(unit.encode()).hexdigest()}'" for unit in wanted.units)
+    return f"(environment IN ({environments}) AND sha256(unit) IN ({units}))"

@@ -352,10 +352,10 @@ def die(patched: pytest.MonkeyPatch, place: str) -> None:
 
 
 def test_two_workers_at_once_delete_it_and_lose_nothing_else(database: Database, lake: Lake) -> None:
-    everyone = [f"u{number}" for number in range(200)]
+    everyone = [f"u{number}" for number in range(20)]
     send(database, *everyone)
     drain(database, lake)
-    for unit in everyone[:100]:
+    for unit in everyone[:10]:
         forget(database, unit)
     together = threading.Barrier(2)
 
@@ -375,7 +375,7 @@ def test_two_workers_at_once_delete_it_and_lose_nothing_else(database: Database,
     for thread in threads:
         thread.join()
 
-    assert_only(lake, *everyone[100:])
+    assert_only(lake, *everyone[10:])
     with database.reading() as session:
         found = queries.list_forgotten(session, "demo")
     assert {(each.stage, each.events) for each in found} == {(Stage.CLEARED, 3)}
