@@ -40,9 +40,7 @@ def note_found(session: Session, found: Mapping[ForgetRequest, int]) -> None:
     it looks again, and what was noted first stands.
     """
     for request, rows in found.items():
-        again = request.cleared_at is not None
-        events = request.events + rows if again else max(request.events, rows)
-        forgets.note_found(session, request.id, events)
+        forgets.note_found(session, request.id, rows, again=request.cleared_at is not None)
 
 
 def note_cleared(session: Session, requests: Collection[ForgetRequest], *, now: datetime) -> None:

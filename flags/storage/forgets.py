@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, case, func, select, update
 from sqlalchemy.orm import Session
 
 from flags.forgetting import ForgetRequest, unit_digest
@@ -81,12 +81,18 @@ def asked_since(
     return found
 
 
-def note_found(session: Session, request_id: int, events: int) -> None:
-    """The request is not cleared, and ``events`` rows of its unit have been deleted or are about to be."""
+def note_found(session: Session, request_id: int, rows: int, *, again: bool) -> None:
+    """``rows`` of the unit are about to be deleted; the request is not cleared any more.
+
+    ``again``: they came after it was cleared, so they add up. Otherwise the most that was ever found counts:
+    another worker may have deleted some of them, or this one before it died.
+    """
+    events = ForgetRequestRow.events
+    counted = events + rows if again else case((events < rows, rows), else_=events)
     session.execute(
         update(ForgetRequestRow)
         .where(ForgetRequestRow.id == request_id, ForgetRequestRow.done_at.is_(None))
-        .values(events=events, cleared_at=None)
+        .values(events=counted, cleared_at=None)
     )
 
 
