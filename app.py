@@ -17,7 +17,8 @@ import runtime.installation
 import runtime.lease  # noqa: F401  (naming every table is part of the wiring)
 from experiments.budget import Budget
 from experiments.events.batch import MOST_BYTES
-from experiments.events.gauges import inbox_gauges
+from experiments.events.forgetting import forget_units
+from experiments.events.gauges import forgetting_gauges, inbox_gauges
 from experiments.events.lake import Lake
 from experiments.events.steps import compact_lake, drain_inbox
 from experiments.events.waiting import WaitingExposures
@@ -85,7 +86,7 @@ def create_app(settings: Settings) -> Flask:
         SESSION_COOKIE_SECURE=settings.secure_cookies,
         WTF_CSRF_TIME_LIMIT=None,
     )
-    known = web_state.WebState(settings=settings, database=database, gauges=(inbox_gauges,))
+    known = web_state.WebState(settings=settings, database=database, gauges=(inbox_gauges, forgetting_gauges))
     web_state.attach(app, known)
     publisher = Publisher(caches_for(settings.redis_url))
     nudge_after_commits(database, settings.redis_url)
@@ -179,6 +180,7 @@ def create_worker(settings: Settings) -> Worker:
             Step(name="changes", run=changes, every_s=1.0),
             Step(name="switches", run=switches, every_s=1.0),
             Step(name="unit sets", run=lambda now: tidy_unit_sets(database, now), every_s=3_600.0),
+            Step(name="forget", run=lambda now: forget_units(database, lake, now), every_s=600.0),
             Step(name="compact", run=lambda _: compact_lake(lake), every_s=60.0),
         ],
     )

@@ -1,6 +1,6 @@
 """Reads, as views. Nothing here writes, so any of them may run in a reading session."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -11,6 +11,7 @@ from flags.earlier import EarlierSplit, newest_epoch, taken
 from flags.encoding import segment_json
 from flags.entry import unit_problem
 from flags.filters import wrongly_in
+from flags.forgetting import ForgetRequest, unit_digest
 from flags.labels import read_search
 from flags.layering import layer_view
 from flags.limits import MOST_ROWS, NAME_CHARACTERS
@@ -32,6 +33,7 @@ from flags.model import (
 from flags.storage import (
     assignments,
     flags,
+    forgets,
     keys,
     layers,
     places,
@@ -166,6 +168,45 @@ def get_unit(session: Session, project: str, unit: str) -> UnitView:
         assignments=assignments.of_unit(session, project, unit),
         changes=assignments.changes_of_unit(session, project, unit),
     )
+
+
+def list_forgotten(
+    session: Session,
+    project: str,
+    *,
+    unit: str | None = None,
+    before: int | None = None,
+    limit: int = MOST_AT_ONCE,
+) -> tuple[ForgetRequest, ...]:
+    """Requests to forget a unit, the newest first; only those with a lower id than ``before``.
+
+    NotFound (the project), Invalid (the unit).
+    """
+    get_project(session, project)
+    if unit is not None and (problem := unit_problem(unit)):
+        raise Invalid("unit", problem)
+    digest = None if unit is None else unit_digest(unit)
+    most = max(0, min(limit, MOST_AT_ONCE))
+    return forgets.of_project(session, project, digest=digest, before=before, limit=most)
+
+
+def open_forget_requests(
+    session: Session, *, cleared_before: datetime, limit: int
+) -> tuple[ForgetRequest, ...]:
+    """The oldest requests of every project that wait, or were cleared by then and are not done."""
+    return forgets.open_requests(session, cleared_before=cleared_before, limit=limit)
+
+
+def waiting_to_be_forgotten(session: Session) -> tuple[int, datetime | None]:
+    """How many requests are not done, and when the oldest of them was made."""
+    return forgets.waiting(session)
+
+
+def forgotten_since(
+    session: Session, environment_ids: Collection[int], since: datetime
+) -> dict[int, dict[str, datetime]]:
+    """By environment and unit digest, when each unit last asked to be forgotten, if not before ``since``."""
+    return forgets.asked_since(session, environment_ids, since)
 
 
 def list_assignments(

@@ -20,16 +20,20 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy.orm import Session
 
 from experiments.events import instances, storage
 from experiments.events.batch import Content, accepted, unpack
 from experiments.events.enrolling import Enrolling
+from experiments.events.forgotten import Forgotten
 from experiments.events.lake import TABLES, Lake
 from experiments.events.tally import Tally
 from runtime.database import Database
+
+if TYPE_CHECKING:
+    from experiments.events.columns import Row
 
 MOST_BATCHES: Final = 200
 
@@ -71,7 +75,8 @@ def drain_once(database: Database, lake: Lake, name_of: EnvironmentName, *, now:
         enrolling=Enrolling.among(database, {batch.environment_id for batch in batches}),
         senders=instances.Senders(),
     )
-    _write(lake, drain, batches, name_of, listening)
+    events = _rows(batches, name_of, listening, Forgotten.among(database, batches))
+    _write(lake, drain, batches, events)
     listening.enrolling.write(database, name_of)
     with database.session() as session:
         if storage.finish_drain(session, drain, now=now):
@@ -93,16 +98,12 @@ def _open(session: Session, lake: Lake, now: datetime) -> storage.Drain | None:
 
 
 def _write(
-    lake: Lake,
-    drain: storage.Drain,
-    batches: tuple[storage.StoredBatch, ...],
-    name_of: EnvironmentName,
-    listening: Listening,
+    lake: Lake, drain: storage.Drain, batches: tuple[storage.StoredBatch, ...], events: Iterator["Row"]
 ) -> None:
     from experiments.events.columns import to_tables
 
     old = [batch.batch for batch in batches if batch.received_at < drain.writing_since]
-    for table, rows in to_tables(_rows(batches, name_of, listening)).items():
+    for table, rows in to_tables(events).items():
         if not lake.has(table, drain.writer, drain.number):
             fresh = lake.without_known(table, rows, old)
             if fresh.num_rows:
@@ -112,8 +113,11 @@ def _write(
 
 
 def _rows(
-    batches: tuple[storage.StoredBatch, ...], name_of: EnvironmentName, listening: Listening
-) -> Iterator[tuple[str, str, dict[str, object]]]:
+    batches: tuple[storage.StoredBatch, ...],
+    name_of: EnvironmentName,
+    listening: Listening,
+    forgotten: Forgotten,
+) -> Iterator["Row"]:
     names = {batch.environment_id: name_of(batch.environment_id) for batch in batches}
     for batch in batches:
         if batch.body is None:  # finished by another worker between our two transactions
@@ -121,5 +125,7 @@ def _rows(
         content = accepted(unpack(batch.body, batch.encoding), batch.rejected)
         listening.begin(batch, content)
         for event in content.events:
+            if forgotten.covers(batch, event):
+                continue
             listening.add(batch.environment_id, event)
             yield names[batch.environment_id], batch.batch, event

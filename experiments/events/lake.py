@@ -5,8 +5,11 @@ of the event. Writers name themselves and number their writes; the table remembe
 each writer in the same commit as the rows, so a write that is repeated after a crash is recognised.
 """
 
-from collections.abc import Sequence
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +19,14 @@ if TYPE_CHECKING:
 
 TABLES: Final = ("exposures", "outcomes", "predictions")
 _COMPACT_OVER_FILES: Final = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Units of some environments, these as ``project/environment``."""
+
+    environments: tuple[str, ...]
+    units: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +73,60 @@ class Lake:
         opened = self._open(table) if batches else None
         if opened is None:
             return rows
+        import pyarrow as pa
         import pyarrow.compute as pc
 
-        held = opened.to_pyarrow_dataset().scanner(
-            columns=["batch"], filter=pc.field("batch").isin(list(batches))
-        )
-        known = pc.unique(held.to_table()["batch"])
+        named = pa.array(batches, pa.string())
+        held = (pc.unique(part["batch"]) for part in _texts(opened, ["batch"]))
+        found = [each.filter(pc.is_in(each, value_set=named)) for each in held]
+        known = pa.concat_arrays([pa.array([], pa.string()), *found])
         return rows.filter(pc.invert(pc.is_in(rows["batch"], value_set=known)))
+
+    def count_units(self, table: str, wanted: Sequence[Wanted]) -> Counter[tuple[str, str]]:
+        """How many rows the wanted units have, by environment and unit."""
+        opened = self._open(table)
+        if opened is None or not wanted:
+            return Counter()
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        sought = {
+            (environment, unit) for each in wanted for environment in each.environments for unit in each.units
+        }
+        named = pa.array(sorted({unit for _, unit in sought}), pa.string())
+        found: Counter[tuple[str, str]] = Counter()
+        for part in _texts(opened, ["environment", "unit"]):
+            rows = part.filter(pc.is_in(part["unit"], value_set=named))
+            pairs = zip(rows["environment"].to_pylist(), rows["unit"].to_pylist(), strict=True)
+            found.update(pair for pair in pairs if pair in sought)
+        return found
+
+    def delete_units(self, table: str, wanted: Sequence[Wanted]) -> int:
+        """Delete the rows of the wanted units in one commit; how many. Replaced files stay for their readers.
+
+        CommitFailedError: another process wrote the table meanwhile; try again.
+        """
+        opened = self._open(table)
+        if opened is None or not wanted:
+            return 0
+        return int(opened.delete(" OR ".join(_predicate(each) for each in wanted))["num_deleted_rows"])
+
+    def remove_replaced(self, table: str, kept_for: timedelta) -> None:
+        """Delete files that were replaced, or never became part of the table, longer ago than that.
+
+        The table's log goes back no further either: its entries hold the least and the greatest value of
+        each column of each file. What a writer's last write was is kept.
+        """
+        opened = self._open(table)
+        if opened is None:
+            return
+        hours = kept_for // timedelta(hours=1)
+        log_life = {"delta.logRetentionDuration": f"interval {hours} hours"}
+        if log_life.items() - opened.metadata().configuration.items():
+            opened.alter.set_table_properties(log_life)
+        opened.vacuum(retention_hours=hours, dry_run=False, enforce_retention_duration=False, full=True)
+        opened.create_checkpoint()
+        opened.cleanup_metadata()
 
     def compact(self, table: str) -> int:
         """Merge small files into large ones when there are many; how many were merged."""
@@ -88,3 +146,30 @@ class Lake:
 
         path = self._path(table)
         return DeltaTable(path) if DeltaTable.is_deltatable(path) else None
+
+
+def _texts(opened: "DeltaTable", columns: Sequence[str]) -> Iterator["pa.Table"]:
+    """Columns of plain text, part by part in bounded memory.
+
+    Files that a deletion or a merge wrote hold another type of text, which pyarrow does not compare with the
+    plain one, not even where it prunes: so what is asked of them is asked after they are read.
+    """
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetFile
+
+    plain = pa.schema([(name, pa.string()) for name in columns])
+    for uri in opened.file_uris():
+        with ParquetFile(uri) as file:
+            for part in file.iter_batches(columns=list(columns)):
+                yield pa.Table.from_batches([part]).select(columns).cast(plain)
+
+
+def _predicate(wanted: Wanted) -> str:
+    """SQL that is true for their rows.
+
+    Units go in by their SHA-256: the table's log keeps the text of a deletion, and must not name whom it is
+    to forget. As bytes, for the check of conflicts reads the text again and trips over functions of text.
+    """
+    environments = ", ".join("'" + each.replace("'", "''") + "'" for each in wanted.environments)
+    units = ", ".join(f"X'{hashlib.sha256(unit.encode()).hexdigest()}'" for unit in wanted.units)
+    return f"(environment IN ({environments}) AND sha256(unit) IN ({units}))"

@@ -39,14 +39,30 @@ def show_unit(project: str, unit: str) -> None:
 @units.command("forget")
 @_project
 @click.argument("unit")
-@click.confirmation_option(prompt="Delete every assignment of this unit?")
+@click.confirmation_option(prompt="Delete every assignment and event of this unit?")
 def forget_unit(project: str, unit: str) -> None:
-    """Delete everything remembered of UNIT (privacy)."""
+    """Forget UNIT (privacy): its assignments at once, its events within a day."""
     from flags import service
 
     with transaction() as (session, by):
-        gone = service.forget_unit(session, by, project, unit)
-    click.echo(f"{gone} assignments are deleted.")
+        request = service.forget_unit(session, by, project, unit)
+    click.echo(f"Assignments deleted: {request.assignments}. Events go within a day: request {request.id}.")
+
+
+@units.command("forgotten")
+@_project
+@click.option("--unit", "-u", help="Only requests of this unit.")
+def list_forgotten(project: str, unit: str | None) -> None:
+    """Print requests to forget a unit and how far they have come, the newest first, as JSON lines."""
+    from flags import queries
+    from runtime.accounts.cli import command_session
+
+    with command_session() as (session, _):
+        found = queries.list_forgotten(session, project, unit=unit)
+    for each in found:
+        facts = {"id": each.id, "digest": each.digest, "stage": each.stage, "asked_at": each.asked_at}
+        counts = {"assignments": each.assignments, "events": each.events, "done_at": each.done_at}
+        click.echo(json.dumps(facts | counts, default=_plain))
 
 
 @units.command("export")

@@ -6,8 +6,9 @@ nothing is. ``by`` says who asks, why, and which guards may object.
 
 from flags.service.catalogue import archive_flag, create_flag, edit_flag, restore_flag
 from flags.service.enrolment import Exposed, assign, enrol_exposed, sticky_flags
+from flags.service.forgetting import forget_unit
 from flags.service.keys import create_sdk_key, revoke_sdk_key
-from flags.service.memory import forget_unit, keep_late, rerandomise
+from flags.service.memory import keep_late, rerandomise
 from flags.service.places import create_environment, create_project, set_required_approvers
 from flags.service.population import create_layer, delete_layer, set_holdout
 from flags.service.restoring import revert_revision

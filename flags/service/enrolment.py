@@ -8,10 +8,11 @@ from sqlalchemy.orm import Session
 
 from flags import metrics
 from flags.assignments import EnrolledBy, Enrolment
+from flags.forgetting import unit_digest
 from flags.model import FlagAt, FlagState, FlagView
 from flags.reading import rules_from_json
 from flags.service.opening import known_flag
-from flags.storage import assignments, flags, places, revisions, states
+from flags.storage import assignments, flags, forgets, places, revisions, states
 from pointsman.core.bucketing import bucket
 from pointsman.core.choice import Choice, Reason
 from pointsman.core.hashing import bucket_of
@@ -63,12 +64,30 @@ def enrol_exposed(
         return 0
     places.hold(session, environment_id)
     found = states.sticky(session, environment_id)
+    forgotten = _forgotten(session, environment_id, by_flag)
     new = 0
     for key in sorted(by_flag.keys() & found.keys()):
         flag = flags.flag(session, project, key)
         if flag is not None:
-            new += _enrol_exposed(session, flag, found[key], by_flag[key], counts_crossed=counts_crossed)
+            wanted = [each for each in by_flag[key] if not forgotten or not _covered(forgotten, each)]
+            new += _enrol_exposed(session, flag, found[key], wanted, counts_crossed=counts_crossed)
     return new
+
+
+def _forgotten(
+    session: Session, environment_id: int, exposed: Mapping[str, Sequence[Exposed]]
+) -> Mapping[str, datetime]:
+    """By digest, when units asked to be forgotten: what they met before enrols nobody.
+
+    Read while the environment is held, for whoever forgets a unit locks it: none slips in between.
+    """
+    oldest = min(each.at for found in exposed.values() for each in found)
+    return forgets.asked_since(session, {environment_id}, oldest).get(environment_id, {})
+
+
+def _covered(forgotten: Mapping[str, datetime], exposed: Exposed) -> bool:
+    asked_at = forgotten.get(unit_digest(exposed.unit))
+    return asked_at is not None and exposed.at <= asked_at
 
 
 def enrols(choice: Choice) -> bool:

@@ -1,13 +1,11 @@
 """What sticky flags remember of units: those who arrived late, those to be forgotten, and starting afresh."""
 
-import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
 from flags import limits
-from flags.entry import unit_problem
 from flags.gates import redrawn
 from flags.guards import Action, By
 from flags.model import EnvironmentView, FlagState, FlagView, KeptSince
@@ -39,19 +37,12 @@ def keep_late(session: Session, by: By, project: str, environment: str) -> int:
     return changed
 
 
-def forget_unit(session: Session, by: By, project: str, unit: str) -> int:
-    """Delete every assignment of a unit in a project, and take it out of the published sets; how many.
-
-    The audit entry names the unit only by a digest, for the log is kept for ever. NotFound, Invalid.
-    """
-    if problem := unit_problem(unit):
-        raise Invalid("unit", problem)
+def forget_assignments(session: Session, by: By, project: str, unit: str) -> int:
+    """Delete every assignment of a unit in a project, and take it out of the published sets; how many."""
     environments = places.environments(session, project, lock=True)
     gone = assignments.forget_unit(session, project, unit)
     for at in environments:
         _rebuild(session, by, project, at, gone)
-    digest = hashlib.sha256(unit.encode()).hexdigest()[:16]
-    trace(session, by, Action.FORGET_UNIT, f"{project}/*/unit:{digest}", {"assignments": len(gone)})
     return len(gone)
 
 

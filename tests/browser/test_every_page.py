@@ -30,6 +30,7 @@ PAGES = [
     "/p/demo/prod/segments/staff",
     "/p/demo/prod/population",
     "/p/demo/prod/units?unit=u1",
+    "/p/demo/prod/units/forgotten",
     "/p/demo/prod/keys",
     "/p/demo/prod/history",
     "/p/demo/prod/history/2",
@@ -55,6 +56,7 @@ def furnished(site: Site) -> Site:
     with opened(site.settings) as database:
         made = running_experiment(database, "ranker", ("v1", "v2"), (proportion("click"),))
         with database.session() as session:
+            service.forget_unit(session, By(ANNA), "demo", "somebody")
             service.create_segment(session, By(ANNA), "demo", "prod", SegmentDraft(key="staff"))
             draft = Proposal(targeting=Targeting(rules=(), default="v2", off="v1"))
             create_change(session, By(ANNA, "a draft"), FlagAt("demo", "prod", "ranker"), draft)

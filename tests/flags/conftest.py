@@ -16,7 +16,7 @@ from runtime.database import Base, Database
 
 HOUSES = (
     *("projects", "environments", "flags", "flag_states", "sdk_keys", "revisions", "segments", "layers"),
-    *("unit_sets", "assignments", "assignment_changes"),
+    *("unit_sets", "assignments", "assignment_changes", "forget_requests"),
     *("change_requests", "change_approvals", "flag_usage"),
     *("audit", "audit_head", "people", "sessions", "api_tokens"),
 )

@@ -99,6 +99,20 @@ def test_sdk_keys_show_their_secret_once(demo: Api) -> None:
     assert revoked["revoked_at"] is not None
 
 
+def test_a_unit_is_forgotten_and_its_request_followed(demo: Api) -> None:
+    first = demo.ok("POST", "/projects/demo/units/forget", {"unit": "u1", "reason": "she asked"})
+    demo.ok("POST", "/projects/demo/units/forget", {"unit": "u2"})
+
+    listed = demo.ok("GET", "/projects/demo/units/forgotten")["requests"]
+
+    assert first["request"]["stage"] == "waiting"
+    assert [each["id"] for each in listed] == [2, 1]
+    assert listed[1] == first["request"]
+    assert demo.ok("GET", "/projects/demo/units/forgotten?unit=u1")["requests"] == listed[1:]
+    assert demo.ok("GET", "/projects/demo/units/forgotten?before=2&limit=1")["requests"] == listed[1:]
+    assert "u1" not in str(listed)
+
+
 def test_history_can_be_read(demo: Api) -> None:
     demo.ok("PUT", f"{AT}/enabled", {"enabled": True, "expected_version": 1, "reason": "launch"})
     path = "/projects/demo/environments/prod/revisions"
@@ -188,6 +202,10 @@ BAD: list[tuple[str, str, Any, str]] = [
         "rules.0.conditions.0.values.0",
     ),
     ("POST", "/projects/demo/environments/prod/keys", {"name": ""}, "name"),
+    ("POST", "/projects/demo/units/forget", {"unit": ""}, "unit"),
+    ("POST", "/projects/demo/units/forget", {"unit": "a\x00b"}, "unit"),
+    ("GET", "/projects/demo/units/forgotten?unit=%00", None, "unit"),
+    ("GET", "/projects/demo/units/forgotten?before=0", None, "before"),
     ("GET", "/projects/demo/flags?limit=0", None, "limit"),
     ("GET", "/projects/demo/flags?limit=" + "9" * 5_000, None, "limit"),
     ("GET", "/projects/demo/flags?colour=red", None, "colour"),

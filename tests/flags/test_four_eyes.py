@@ -282,7 +282,7 @@ def test_sticky_units_and_drawing_anew_can_be_proposed(protected: Database) -> N
 
 def test_forgetting_a_unit_waits_for_nobody(protected: Database) -> None:
     with protected.session() as session:
-        assert service.forget_unit(session, ADA, "demo", "u1") == 0
+        assert service.forget_unit(session, ADA, "demo", "u1").assignments == 0
 
 
 def test_new_variants_with_a_place_for_the_units_of_those_that_go(protected: Database) -> None:

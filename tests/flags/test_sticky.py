@@ -180,7 +180,7 @@ def test_a_forgotten_unit_is_a_newcomer_again(database: Database) -> None:
 
         gone = service.forget_unit(session, ANNA, "demo", unit)
 
-        assert gone == 1
+        assert gone.assignments == 1
         assert queries.get_unit(session, "demo", unit).assignments == ()
         assert served(session, [unit])[unit].variant == "v2"
         assert set(variants(served(session, others)).values()) == {"v1"}

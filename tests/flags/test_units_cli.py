@@ -46,10 +46,25 @@ def test_forget_deletes_after_a_confirmation(database: Database) -> None:
     done = run("forget", "--yes", "-p", "demo", "u1")
 
     assert refused.exit_code == 1
-    assert done.output == "1 assignments are deleted.\n"
+    assert done.output == "Assignments deleted: 1. Events go within a day: request 1.\n"
     with database.reading() as session:
         assert queries.get_unit(session, "demo", "u1").assignments == ()
         assert sum(queries.count_assignments(session, PROD).values()) == 2
+
+
+def test_forgotten_prints_how_far_each_request_is() -> None:
+    run("forget", "--yes", "-p", "demo", "u1")
+    run("forget", "--yes", "-p", "demo", "never seen")
+
+    found = [json.loads(line) for line in run("forgotten", "-p", "demo").output.splitlines()]
+    of_unit = [json.loads(line) for line in run("forgotten", "-p", "demo", "-u", "u1").output.splitlines()]
+
+    assert [(each["id"], each["stage"], each["assignments"]) for each in found] == [
+        (2, "waiting", 0),
+        (1, "waiting", 1),
+    ]
+    assert [each["id"] for each in of_unit] == [1]
+    assert "u1" not in str(found)
 
 
 def test_export_prints_everybody_and_no_formula() -> None:

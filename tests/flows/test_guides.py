@@ -1,5 +1,6 @@
 """The guides' commands run as they stand there."""
 
+import json
 import os
 import re
 import subprocess
@@ -81,3 +82,12 @@ def test_the_document_of_the_code_guide_can_be_read() -> None:
     document = read_document(load_yaml(text.encode()))
 
     assert document.flags["ranker"].environments["prod"].off == "v1"
+
+
+def test_the_privacy_guide_forgets_and_tells(shell: dict[str, str], tmp_path: Path) -> None:
+    (commands,) = blocks("privacy.md", "bash")
+
+    told, listed = run(["sh", "-ec", commands], shell, tmp_path).splitlines()
+
+    assert told == "Assignments deleted: 0. Events go within a day: request 1."
+    assert json.loads(listed)["stage"] == "waiting"

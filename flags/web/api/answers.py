@@ -8,6 +8,7 @@ from flask import Response
 from pydantic import BaseModel, Field, JsonValue
 
 from flags.assignments import Assignment, AssignmentChange, EnrolledBy, UnitView
+from flags.forgetting import ForgetRequest, Stage
 from flags.gates import shown_parts
 from flags.model import (
     EnvironmentView,
@@ -498,10 +499,39 @@ class UnitOut(BaseModel):
         )
 
 
+class ForgetRequestOut(BaseModel):
+    """A request to forget a unit, which is named by a digest only.
+
+    ``assignments`` were deleted at once; ``events`` is how many rows of the event tables were deleted so far.
+    """
+
+    id: int
+    digest: str
+    stage: Stage
+    asked_at: datetime
+    asked_by: str
+    assignments: int
+    events: int
+    cleared_at: datetime | None
+    done_at: datetime | None
+
+    @classmethod
+    def of(cls, view: ForgetRequest) -> "ForgetRequestOut":
+        facts = {name: getattr(view, name) for name in cls.model_fields if name != "asked_by"}
+        return cls(**facts, asked_by=str(view.by))
+
+
 class ForgottenOut(BaseModel):
-    """How many assignments were deleted."""
+    """How many assignments were deleted, and the request by which events go within a day."""
 
     assignments: int
+    request: ForgetRequestOut
+
+
+class ForgetRequestsOut(BaseModel):
+    """Requests to forget, the newest first."""
+
+    requests: list[ForgetRequestOut]
 
 
 def _moment(at: int | None) -> datetime | None:

@@ -88,6 +88,14 @@ class UnitQuery(Address):
     unit: str
 
 
+class ForgottenQuery(Address):
+    """Which requests to forget to list."""
+
+    unit: str | None = Field(None, description="Only of this unit")
+    before: Annotated[int, Field(ge=1, le=MOST_ROWS)] | None = Field(None, description="Only lower ids")
+    limit: Annotated[int, Field(ge=1, le=MOST_AT_ONCE)] = 100
+
+
 class AssignmentsQuery(Address):
     """Which assignments to list."""
 

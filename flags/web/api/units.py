@@ -5,8 +5,25 @@ from flask_openapi3.models.tag import Tag
 
 from flags import queries, service
 from flags.model import FlagAt
-from flags.web.api.answers import AssignmentOut, AssignmentsOut, FlagOut, ForgottenOut, UnitOut, answer
-from flags.web.api.blueprint import AnyFlagAt, AssignmentsQuery, ProjectAt, StateAt, UnitQuery, blueprint
+from flags.web.api.answers import (
+    AssignmentOut,
+    AssignmentsOut,
+    FlagOut,
+    ForgetRequestOut,
+    ForgetRequestsOut,
+    ForgottenOut,
+    UnitOut,
+    answer,
+)
+from flags.web.api.blueprint import (
+    AnyFlagAt,
+    AssignmentsQuery,
+    ForgottenQuery,
+    ProjectAt,
+    StateAt,
+    UnitQuery,
+    blueprint,
+)
 from flags.web.api.bodies import ForgetIn, RerandomiseIn
 from flags.web.state import by
 from runtime.web.state import state
@@ -24,10 +41,20 @@ def get_unit(path: ProjectAt, query: UnitQuery) -> Response:
 
 @blueprint.post("/projects/<project>/units/forget", tags=_TAGS, responses={200: ForgottenOut})
 def forget_unit(path: ProjectAt, body: ForgetIn) -> Response:
-    """Delete everything remembered of one unit (privacy)."""
+    """Forget one unit (privacy): its assignments at once, its events within a day."""
     with state().database.session() as session:
-        gone = service.forget_unit(session, by(body.reason), path.project, body.unit)
-    return answer(ForgottenOut(assignments=gone))
+        request = service.forget_unit(session, by(body.reason), path.project, body.unit)
+    return answer(ForgottenOut(assignments=request.assignments, request=ForgetRequestOut.of(request)))
+
+
+@blueprint.get("/projects/<project>/units/forgotten", tags=_TAGS, responses={200: ForgetRequestsOut})
+def list_forgotten(path: ProjectAt, query: ForgottenQuery) -> Response:
+    """Requests to forget a unit and how far they have come; ``before`` is the last id of the page before."""
+    with state().database.reading() as session:
+        found = queries.list_forgotten(
+            session, path.project, unit=query.unit, before=query.before, limit=query.limit
+        )
+    return answer(ForgetRequestsOut(requests=[ForgetRequestOut.of(each) for each in found]))
 
 
 @blueprint.get(f"{_FLAG}/environments/<environment>/assignments", tags=_TAGS, responses={200: AssignmentsOut})

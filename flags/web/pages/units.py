@@ -7,7 +7,7 @@ from typing import Final
 from flask import Response, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from flags import queries, service
+from flags import limits, queries, service
 from flags.assignments_csv import csv_lines
 from flags.model import FlagAt
 from flags.web.pages.blueprint import blueprint
@@ -19,6 +19,7 @@ from runtime.errors import Invalid
 from runtime.web.state import state
 
 MOST_ROWS: Final = 100_000
+SHOWN: Final = 50
 
 
 @blueprint.get("/p/<project>/<environment>/units")
@@ -30,18 +31,30 @@ def unit(project: str, environment: str) -> ResponseReturnValue:
 
 @blueprint.post("/p/<project>/<environment>/units/forget")
 def forget_unit(project: str, environment: str) -> ResponseReturnValue:
-    """Delete everything remembered of a unit in the project."""
+    """Forget a unit in the project: its assignments at once, its events within a day."""
     wanted = request.form.get("unit", "").strip()
     if request.form.get("confirm", "").strip() != wanted:
         error = Invalid("confirm", "type the unit once more to forget it")
         return _page(project, environment, wanted, error=error), 422
     try:
         with state().database.session() as session:
-            gone = service.forget_unit(session, by(), project, wanted)
+            asked = service.forget_unit(session, by(), project, wanted)
     except Invalid as problem:
         return _page(project, environment, wanted, error=problem), 422
-    flash(f"Forgotten: {gone} assignments of that unit are deleted.", "good")
-    return redirect(url_for("flag_pages.unit", project=project, environment=environment), 303)
+    flash(f"Assignments deleted: {asked.assignments}. Its events go within a day; follow it here.", "good")
+    return redirect(url_for("flag_pages.forgotten_units", project=project, environment=environment), 303)
+
+
+@blueprint.get("/p/<project>/<environment>/units/forgotten")
+def forgotten_units(project: str, environment: str) -> ResponseReturnValue:
+    """Requests to forget a unit, and how far they have come."""
+    before = request.args.get("before", type=int)
+    before = None if before is None else max(1, min(before, limits.MOST_ROWS))
+    with state().database.reading() as session:
+        here = place(session, project, environment, elsewhere="flag_pages.forgotten_units")
+        found = queries.list_forgotten(session, project, before=before, limit=SHOWN + 1)
+    older = found[SHOWN - 1].id if len(found) > SHOWN else None
+    return page("flags/forgotten.html", section="units", place=here, requests=found[:SHOWN], older=older)
 
 
 @blueprint.get("/p/<project>/<environment>/flags/<flag>/assignments.csv")
