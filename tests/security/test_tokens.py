@@ -20,7 +20,7 @@ def token(application: Application, name: str, scope: Scope, project: str | None
 
 
 def api_routes(application: Application) -> list[Route]:
-    return [each for each in routes(application.app) if each.path.startswith("/api/")]
+    return [each for each in routes(application.app) if each.path.startswith("/api/v1/")]
 
 
 def test_a_reading_token_changes_nothing_anywhere(on_sqlite: Application) -> None:
