@@ -26,8 +26,11 @@ _LOCK: Final = 0x706F696E
 
 
 @contextmanager
-def announced(database: Database) -> Iterator[None]:
-    """What is done inside need not wait for long changes."""
+def announced(database: Database, *, urgent: bool = True) -> Iterator[None]:
+    """What is done inside need not wait for long changes, if it is urgent."""
+    if not urgent:
+        yield
+        return
     path = _path(database.engine.url.database) if database.engine.dialect.name == "sqlite" else None
     if path is not None:
         mark = path.with_name(f"{path.name}.{os.getpid()}-{time.monotonic_ns()}")

@@ -4,7 +4,7 @@ The order keeps every reference sound on the way: places, layers and segments, t
 then targeting, then away with what is no longer wanted.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -45,13 +45,16 @@ class Applying:
         """
         lane = Lane(self.session)
         self._places()
-        changed = {key: doc for key, doc in self.doc.flags.items() if self._differs(key, doc)}
+        stored = {key: self._as_document(key, doc) for key, doc in self.doc.flags.items()}
+        changed = {key: doc for key, doc in self.doc.flags.items() if _another(stored[key], doc)}
         now: dict[str, FlagView] = {}
         for key, doc in changed.items():
             lane.give_way()
             with within(f"flags.{key}"):
                 now[key] = self._present(key, doc)
-        in_rounds([step for key, doc in changed.items() for step in self._states(key, doc)], lane)
+        in_rounds(
+            [step for key, doc in changed.items() for step in self._states(key, doc, stored[key])], lane
+        )
         for key, doc in changed.items():
             lane.give_way()
             with within(f"flags.{key}"):
@@ -59,13 +62,11 @@ class Applying:
         if self.prune:
             self._prune()
 
-    def _differs(self, key: str, doc: FlagDoc) -> bool:
+    def _as_document(self, key: str, doc: FlagDoc) -> FlagDoc | None:
+        """The flag as it is, with the environments that the document has; None: it is not served."""
         if key not in self.stored.flags:
-            return True
-        return _another(self._as_document(key, doc.environments.keys()), doc)
-
-    def _as_document(self, key: str, environments: Collection[str]) -> FlagDoc:
-        return FlagDoc.model_validate(self.stored.flag_plain(key, environments))
+            return None
+        return FlagDoc.model_validate(self.stored.flag_plain(key, doc.environments.keys()))
 
     def _places(self) -> None:
         project = self.doc.project
@@ -136,12 +137,10 @@ class Applying:
             self.session, self.by, self.doc.project, now.key, edit, expected_version=now.version
         )
 
-    def _states(self, key: str, doc: FlagDoc) -> Iterator[Step]:
-        known = (
-            self._as_document(key, doc.environments.keys()).environments if key in self.stored.flags else {}
-        )
+    def _states(self, key: str, doc: FlagDoc, stored: FlagDoc | None) -> Iterator[Step]:
+        known = {} if stored is None else stored.environments
         for environment, state in doc.environments.items():
-            if environment not in known or _another(known[environment], state):
+            if _another(known.get(environment), state):
                 yield self._state(FlagAt(self.doc.project, environment, key), state)
 
     def _state(self, at: FlagAt, doc: StateDoc) -> Step:
@@ -183,7 +182,9 @@ class Applying:
                 service.delete_layer(self.session, self.by, project, environment, layer)
 
 
-def _another(now: BaseModel, wanted: BaseModel) -> bool:
+def _another(now: BaseModel | None, wanted: BaseModel) -> bool:
+    if now is None:
+        return True
     # As text, for Python takes 1, 1.0 and True for equal and JSON does not.
     return now.model_dump_json() != wanted.model_dump_json()
 

@@ -93,9 +93,13 @@ def publish_other(
 
 def refuse_unapproved(by: By, at: EnvironmentView, subject: str) -> None:
     """ApprovalRequired: a person or program changes by themselves what others must approve."""
-    acts_at_once = by.actor.kind is ActorKind.SYSTEM and by.approvals is None
-    if not acts_at_once and (by.approvals or 0) < at.required_approvers:
+    if not _acts_at_once(by) and (by.approvals or 0) < at.required_approvers:
         raise ApprovalRequired(subject, at.required_approvers)
+
+
+def _acts_at_once(by: By) -> bool:
+    """Experiments' guards and rollouts must not wait for anybody."""
+    return by.actor.kind is ActorKind.SYSTEM and by.approvals is None
 
 
 def trace(session: Session, by: By, action: Action, subject: str, details: Mapping[str, Any]) -> None:
@@ -111,13 +115,12 @@ def _refuse_unapproved(session: Session, by: By, steps: Sequence[Step], changes:
 
     A new flag is free: it begins switched off. So is whatever a change request does with enough approvals.
     """
-    if by.actor.kind is ActorKind.SYSTEM and by.approvals is None:
-        return  # experiments' guards and rollouts must act at once
+    if _acts_at_once(by):
+        return
     places_by_id = places.environments_by_id(session, [each.state.environment_id for each in steps])
     for each, change in zip(steps, changes, strict=True):
-        required = places_by_id[each.state.environment_id].required_approvers
-        if (by.approvals or 0) < required and not _is_free(change):
-            raise ApprovalRequired(change.at.path, required)
+        if not _is_free(change):
+            refuse_unapproved(by, places_by_id[each.state.environment_id], change.at.path)
 
 
 def _is_free(change: Change) -> bool:

@@ -37,8 +37,7 @@ def create_segment(
     refuse_many(session, at)
     _check(session, at, draft)
     salt = new_salt()
-    made = segments.add(session, at, _drafted(session, at, _blank(at, draft.key), draft, salt), salt=salt)
-    return _published(session, by, Action.CREATE_SEGMENT, at, None, made)
+    return _added(session, by, at, _drafted(session, at, _blank(at, draft.key), draft, salt), salt)
 
 
 def edit_segment(
@@ -46,8 +45,8 @@ def edit_segment(
 ) -> SegmentView:
     """The segment as the draft has it. Invalid, NotFound, Conflict."""
     at = open_environment(session, project, environment)
-    after = drafted_segment(session, at, draft)
-    return put_segment(session, by, at, after, expected_version=expected_version)
+    before = known_segment(session, at, draft.key, expected_version)
+    return _changed(session, by, at, before, _edited(session, at, before, draft))
 
 
 def drafted_segment(session: Session, at: EnvironmentView, draft: SegmentDraft) -> SegmentView:
@@ -55,7 +54,10 @@ def drafted_segment(session: Session, at: EnvironmentView, draft: SegmentDraft) 
 
     Invalid: names the field. NotFound.
     """
-    before = known_segment(session, at, draft.key)
+    return _edited(session, at, known_segment(session, at, draft.key), draft)
+
+
+def _edited(session: Session, at: EnvironmentView, before: SegmentView, draft: SegmentDraft) -> SegmentView:
     _check(session, at, draft)
     return _drafted(session, at, before, draft, segments.salt_of(session, before.id))
 
@@ -67,13 +69,7 @@ def put_segment(
     before = known_segment(session, at, after.key, expected_version)
     after = replace(after, id=before.id, version=before.version)
     _check(session, at, SegmentDraft(key=after.key, conditions=after.conditions))
-    if after == before:
-        return before
-    if not segments.change(session, before, after):
-        raise _conflict(known_segment(session, at, after.key), expected_version)
-    return _published(
-        session, by, Action.EDIT_SEGMENT, at, before, replace(after, version=before.version + 1)
-    )
+    return _changed(session, by, at, before, after)
 
 
 def remade_segment(session: Session, by: By, at: EnvironmentView, after: SegmentView) -> SegmentView:
@@ -81,9 +77,8 @@ def remade_segment(session: Session, by: By, at: EnvironmentView, after: Segment
     refuse_many(session, at)
     _check(session, at, SegmentDraft(key=after.key, conditions=after.conditions))
     bodies = unit_sets.bodies(session, at.id, (*after.included, *after.excluded))
-    salt = salt_of_set(next(iter(bodies.values()))) if bodies else secrets.token_hex(16)
-    made = segments.add(session, at, after, salt=salt)
-    return _published(session, by, Action.CREATE_SEGMENT, at, None, made)
+    salt = salt_of_set(next(iter(bodies.values()))) if bodies else new_salt()
+    return _added(session, by, at, after, salt)
 
 
 def refuse_many(session: Session, at: EnvironmentView) -> None:
@@ -139,12 +134,23 @@ def segment_with(
         excluded_count=excluded[1],
     )
     if before is None:
-        made = segments.add(session, at, after, salt=salt)
-        return _published(session, by, Action.CREATE_SEGMENT, at, None, made)
+        return _added(session, by, at, after, salt)
+    return _changed(session, by, at, before, after)
+
+
+def _added(session: Session, by: By, at: EnvironmentView, segment: SegmentView, salt: str) -> SegmentView:
+    made = segments.add(session, at, segment, salt=salt)
+    return _published(session, by, Action.CREATE_SEGMENT, at, None, made)
+
+
+def _changed(
+    session: Session, by: By, at: EnvironmentView, before: SegmentView, after: SegmentView
+) -> SegmentView:
+    """The segment once it is stored so; what is so already leaves no trace. Conflict: somebody was faster."""
     if after == before:
         return before
     if not segments.change(session, before, after):
-        raise _conflict(known_segment(session, at, key), before.version)
+        raise _conflict(known_segment(session, at, after.key), before.version)
     return _published(
         session, by, Action.EDIT_SEGMENT, at, before, replace(after, version=before.version + 1)
     )

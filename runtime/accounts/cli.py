@@ -3,7 +3,7 @@
 import getpass
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import click
@@ -29,7 +29,7 @@ def command_session(*, urgent: bool = False) -> Iterator[tuple[Session, Actor]]:
         database = Database(Settings.from_environment(os.environ).database_url)
         try:
             refuse_unmigrated(database)
-            with announced(database) if urgent else nullcontext(), database.session() as session:
+            with announced(database, urgent=urgent), database.session() as session:
                 yield session, Actor(ActorKind.CLI, getpass.getuser())
         finally:
             database.close()

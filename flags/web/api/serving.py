@@ -1,7 +1,5 @@
 """How a flag serves in one environment: the kill switch and targeting."""
 
-from contextlib import nullcontext
-
 from flask import Response
 from flask_openapi3.models.tag import Tag
 
@@ -28,8 +26,8 @@ def get_state(path: StateAt) -> Response:
 @blueprint.put(f"{_STATE}/enabled", tags=_TAGS, responses={200: StateOut})
 def set_enabled(path: StateAt, body: EnabledIn) -> Response:
     """The kill switch: off serves the off variant to everybody."""
-    lane = nullcontext() if body.enabled else announced(state().database)
-    with lane, state().database.session() as session:
+    database = state().database
+    with announced(database, urgent=not body.enabled), database.session() as session:
         changed = service.set_enabled(
             session,
             by(body.reason),

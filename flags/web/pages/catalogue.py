@@ -1,6 +1,5 @@
 """The flag pages: projects, flags, and switching them."""
 
-from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -198,8 +197,8 @@ def show_flag(project: str, environment: str, flag: str) -> ResponseReturnValue:
 def toggle_flag(project: str, environment: str, flag: str) -> ResponseReturnValue:
     """Switch a flag on or off in one environment."""
     enabled = request.form.get("enabled") == "yes"
-    lane = nullcontext() if enabled else announced(state().database)
-    with lane, state().database.session() as session:
+    database = state().database
+    with announced(database, urgent=not enabled), database.session() as session:
         service.set_enabled(
             session,
             by(),
