@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flags.cli import options
 from flags.cli.transaction import transaction
 
 if TYPE_CHECKING:
@@ -12,8 +13,6 @@ if TYPE_CHECKING:
 
     from flags.changes.model import ChangeRequest
 
-_project = click.option("--project", "-p", required=True, help="Key of the project.")
-_environment = click.option("--environment", "-e", required=True, help="Key of the environment.")
 _number = click.argument("number", type=click.IntRange(min=1))
 _AT_ONCE = 200
 
@@ -24,8 +23,8 @@ def changes() -> None:
 
 
 @changes.command("list")
-@_project
-@_environment
+@options.project
+@options.environment
 @click.option("--all", "everything", is_flag=True, help="Those that are over too.")
 def list_changes(project: str, environment: str, everything: bool) -> None:
     """List an environment's change requests, the newest first."""
@@ -45,8 +44,8 @@ def list_changes(project: str, environment: str, everything: bool) -> None:
 
 
 @changes.command("show")
-@_project
-@_environment
+@options.project
+@options.environment
 @_number
 def show_change(project: str, environment: str, number: int) -> None:
     """Tell how request NUMBER stands, and what publishing it now would change; changes nothing."""
@@ -66,8 +65,8 @@ def show_change(project: str, environment: str, number: int) -> None:
 
 
 @changes.command("submit")
-@_project
-@_environment
+@options.project
+@options.environment
 @_number
 def submit_change(project: str, environment: str, number: int) -> None:
     """Put a draft before the approvers."""
@@ -77,8 +76,8 @@ def submit_change(project: str, environment: str, number: int) -> None:
 
 
 @changes.command("withdraw")
-@_project
-@_environment
+@options.project
+@options.environment
 @_number
 def withdraw_change(project: str, environment: str, number: int) -> None:
     """Give up a request that you wrote."""
@@ -88,8 +87,8 @@ def withdraw_change(project: str, environment: str, number: int) -> None:
 
 
 @changes.command("publish")
-@_project
-@_environment
+@options.project
+@options.environment
 @_number
 def publish_change(project: str, environment: str, number: int) -> None:
     """Make an approved request what serves."""
@@ -99,8 +98,8 @@ def publish_change(project: str, environment: str, number: int) -> None:
 
 
 @changes.command("schedule")
-@_project
-@_environment
+@options.project
+@options.environment
 @click.option("--at", "instant", required=True, type=click.DateTime(), help="When, in UTC.")
 @_number
 def schedule_change(project: str, environment: str, instant: datetime, number: int) -> None:
@@ -113,8 +112,8 @@ def schedule_change(project: str, environment: str, instant: datetime, number: i
 
 
 @changes.command("unschedule")
-@_project
-@_environment
+@options.project
+@options.environment
 @_number
 def unschedule_change(project: str, environment: str, number: int) -> None:
     """Take the instant away; approvals stay."""
@@ -124,8 +123,8 @@ def unschedule_change(project: str, environment: str, number: int) -> None:
 
 
 @changes.command("rebase")
-@_project
-@_environment
+@options.project
+@options.environment
 @_number
 def rebase_change(project: str, environment: str, number: int) -> None:
     """Propose the same against how things stand now; approvals are cancelled."""

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flags.cli import options
 from flags.cli.transaction import transaction
 
 if TYPE_CHECKING:
@@ -12,10 +13,6 @@ if TYPE_CHECKING:
     from flags.guards import By
     from flags.model import FlagAt, FlagState, Revision
 
-_project = click.option("--project", "-p", required=True, help="Key of the project.")
-_environment = click.option("--environment", "-e", required=True, help="Key of the environment.")
-_reason = click.option("--reason", default="", help="Why, for the history.")
-
 
 @click.group()
 def flags() -> None:
@@ -23,7 +20,7 @@ def flags() -> None:
 
 
 @flags.command("list")
-@_project
+@options.project
 @click.option("--search", default="", help="Part of a key or name.")
 @click.option("--archived", is_flag=True, help="Only archived flags.")
 def list_flags(project: str, search: str, archived: bool) -> None:
@@ -43,7 +40,7 @@ def list_flags(project: str, search: str, archived: bool) -> None:
 
 
 @flags.command("show")
-@_project
+@options.project
 @click.argument("flag")
 def show_flag(project: str, flag: str) -> None:
     """Print FLAG as JSON, with its state in every environment."""
@@ -59,9 +56,9 @@ def show_flag(project: str, flag: str) -> None:
 
 
 @flags.command("toggle")
-@_project
-@_environment
-@_reason
+@options.project
+@options.environment
+@options.reason
 @click.argument("flag")
 @click.argument("to", type=click.Choice(["on", "off"]))
 @click.option("--propose", is_flag=True, help="Open a change request instead, submitted.")
@@ -93,9 +90,9 @@ def _propose_switch(at: "FlagAt", reason: str, *, enabled: bool) -> None:
 
 
 @flags.command("approvers")
-@_project
-@_environment
-@_reason
+@options.project
+@options.environment
+@options.reason
 @click.argument("count", type=click.IntRange(min=0))
 def set_approvers(project: str, environment: str, reason: str, count: int) -> None:
     """Have COUNT people approve every change of an environment."""
@@ -108,9 +105,9 @@ def set_approvers(project: str, environment: str, reason: str, count: int) -> No
 
 
 @flags.command("revert")
-@_project
-@_environment
-@_reason
+@options.project
+@options.environment
+@options.reason
 @click.argument("revision", type=int)
 def revert_revision(project: str, environment: str, reason: str, revision: int) -> None:
     """Undo REVISION: its flag, segment or holdout is again exactly what it was before."""
@@ -145,8 +142,8 @@ def keys() -> None:
 
 
 @keys.command("create")
-@_project
-@_environment
+@options.project
+@options.environment
 @click.option("--kind", type=click.Choice(["server", "client"]), default="server", show_default=True)
 @click.argument("name")
 def create_key(project: str, environment: str, kind: str, name: str) -> None:

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from flags.cli import options
 from flags.cli.transaction import complaint, transaction
 
 if TYPE_CHECKING:
     from flags.service import ListName
     from flags.unit_lists import UnitList
 
-_project = click.option("--project", "-p", required=True, help="Key of the project.")
-_environment = click.option("--environment", "-e", required=True, help="Key of the environment.")
-_reason = click.option("--reason", default="", help="Why, for the history.")
 _list = click.option(
     "--list",
     "name",
@@ -35,8 +33,8 @@ def segments() -> None:
 
 
 @segments.command("list")
-@_project
-@_environment
+@options.project
+@options.environment
 def list_segments(project: str, environment: str) -> None:
     """List the segments of an environment and how many units they name."""
     from flags import queries
@@ -51,8 +49,8 @@ def list_segments(project: str, environment: str) -> None:
 
 
 @segments.command("show")
-@_project
-@_environment
+@options.project
+@options.environment
 @click.argument("segment")
 def show_segment(project: str, environment: str, segment: str) -> None:
     """Print SEGMENT as JSON. Its lists are kept only hashed: their sizes are all there is to see."""
@@ -65,9 +63,9 @@ def show_segment(project: str, environment: str, segment: str) -> None:
 
 
 @segments.command("put")
-@_project
-@_environment
-@_reason
+@options.project
+@options.environment
+@options.reason
 @click.option("--included", type=_file, help="Who is in, whatever the conditions say.")
 @click.option("--excluded", type=_file, help="Who is out, whatever else.")
 @click.argument("segment")
@@ -93,9 +91,9 @@ def put_segment(
 
 
 @segments.command("add")
-@_project
-@_environment
-@_reason
+@options.project
+@options.environment
+@options.reason
 @_list
 @click.argument("segment")
 @click.argument("file", type=_file)
@@ -105,9 +103,9 @@ def add_units(project: str, environment: str, reason: str, name: str, segment: s
 
 
 @segments.command("remove")
-@_project
-@_environment
-@_reason
+@options.project
+@options.environment
+@options.reason
 @_list
 @click.argument("segment")
 @click.argument("file", type=_file)
@@ -117,9 +115,9 @@ def remove_units(project: str, environment: str, reason: str, name: str, segment
 
 
 @segments.command("delete")
-@_project
-@_environment
-@_reason
+@options.project
+@options.environment
+@options.reason
 @click.argument("segment")
 @click.confirmation_option(prompt="Delete this segment?")
 def delete_segment(project: str, environment: str, reason: str, segment: str) -> None:

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flags.cli import options
 from flags.cli.transaction import transaction
 
 if TYPE_CHECKING:
     from runtime.database import Database
-
-_project = click.option("--project", "-p", required=True, help="Key of the project.")
-_environment = click.option("--environment", "-e", required=True, help="Key of the environment.")
 
 
 @click.group()
@@ -24,7 +22,7 @@ def units() -> None:
 
 
 @units.command("show")
-@_project
+@options.project
 @click.argument("unit")
 def show_unit(project: str, unit: str) -> None:
     """Print what is remembered of UNIT as JSON. Enrolls nobody."""
@@ -37,7 +35,7 @@ def show_unit(project: str, unit: str) -> None:
 
 
 @units.command("forget")
-@_project
+@options.project
 @click.argument("unit")
 @click.confirmation_option(prompt="Delete every assignment and event of this unit?")
 def forget_unit(project: str, unit: str) -> None:
@@ -50,7 +48,7 @@ def forget_unit(project: str, unit: str) -> None:
 
 
 @units.command("forgotten")
-@_project
+@options.project
 @click.option("--unit", "-u", help="Only requests of this unit.")
 def list_forgotten(project: str, unit: str | None) -> None:
     """Print requests to forget a unit and how far they have come, the newest first, as JSON lines."""
@@ -66,8 +64,8 @@ def list_forgotten(project: str, unit: str | None) -> None:
 
 
 @units.command("export")
-@_project
-@_environment
+@options.project
+@options.environment
 @click.argument("flag")
 def export_units(project: str, environment: str, flag: str) -> None:
     """Print everybody enrolled with FLAG as CSV, any number of them."""
@@ -80,8 +78,8 @@ def export_units(project: str, environment: str, flag: str) -> None:
 
 
 @units.command("explain")
-@_project
-@_environment
+@options.project
+@options.environment
 @click.option("--context", "-c", default="{}", help='What the application knows, as JSON: {"country": "DE"}.')
 @click.argument("flag")
 @click.argument("unit")
